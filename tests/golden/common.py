@@ -8,7 +8,7 @@ import numpy as np
 
 CASES = pathlib.Path(__file__).resolve().parent / "cases"
 FEATURES = 5
-MAX_ROWS = 260
+MAX_ROWS = 220
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def edge_rows(rng, train, splits, leaves_of, nan=True, inf=False, extra=()):
     """
     dtype = train.dtype.type
     leaves = np.asarray(leaves_of(train))
-    chosen = [splits[i] for i in rng.permutation(len(splits))[:40]]
+    chosen = [splits[i] for i in rng.permutation(len(splits))[:32]]
     rows = []
     for split in chosen:
         passing = np.flatnonzero(np.isin(leaves[:, split.tree], list(split.leaves)))

@@ -47,7 +47,8 @@ def main():
         if not chosen.only or any(word in group for word in chosen.only):
             library = group.partition("-")[0]
             command = [environment(group, packages), str(HERE / "make.py"), "--here", library]
-            subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            quiet = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+            subprocess.run(command, check=True, env={**os.environ, **quiet})
 
 
 def environment(group, packages):
