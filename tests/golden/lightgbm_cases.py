@@ -181,32 +181,33 @@ def decisions(text):
     return {int(v) for tree in trees_of(text) for v in tree["decision_type"].split()}
 
 
-def chain_case(seed):
-    """31 leaves, deeper than 20: each split cuts off a few rows, on another side of another column."""
-    rng = np.random.default_rng(seed)
+def chain_rows(rng):
+    """Rows and targets on which each split cuts off a few rows, on another side of another column."""
     group = np.repeat(np.arange(31), 20)
     rows = np.empty((len(group), 3))
     for feature in range(3):
         sign = -1 if feature == 1 else 1
         later = 100 + rng.random(len(group))
         rows[:, feature] = sign * np.where(group % 3 == feature, group + 0.5 * rng.random(len(group)), later)
-    data = lgb.Dataset(rows, 1000 * 0.4**group)
-    params = train_params(
-        "regression",
-        seed,
-        num_leaves=31,
-        min_data_in_leaf=1,
-        min_data_in_bin=1,
-        min_sum_hessian_in_leaf=0,
-        max_bin=1023,
-        learning_rate=0.5,
-        boost_from_average=False,
-    )
-    booster = lgb.train(params, data, 4)
+    return rows, 1000 * 0.4**group
 
-    def depth(node):
-        return 1 + max(depth(node["left_child"]), depth(node["right_child"])) if "split_feature" in node else 0
 
+def chain_params(seed, **params):
+    """Nothing that would stop a split."""
+    unlimited = {"min_data_in_leaf": 1, "min_data_in_bin": 1, "min_sum_hessian_in_leaf": 0, "max_bin": 1023}
+    return train_params("regression", seed, num_leaves=31, boost_from_average=False, **unlimited, **params)
+
+
+def depth(node):
+    """Splits on the longest path of a dumped tree."""
+    return 1 + max(depth(node["left_child"]), depth(node["right_child"])) if "split_feature" in node else 0
+
+
+def chain_case(seed):
+    """31 leaves, deeper than 20."""
+    rng = np.random.default_rng(seed)
+    rows, target = chain_rows(rng)
+    booster = lgb.train(chain_params(seed, learning_rate=0.5), lgb.Dataset(rows, target), 4)
     depths = [depth(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
     assert min(depths) > 20 and all(t["num_leaves"] == "31" for t in trees_of(booster.model_to_string())), depths
     write(f"lightgbm-{VERSION}-chain", booster.model_to_string(), "regression", rows, rng, depth=max(depths))
@@ -240,6 +241,16 @@ def tiny_threshold_case(seed):
         new = " ".join(repr(values[(i + index) % len(values)]) for i in range(len(old.split())))
         text = text.replace(f"\nthreshold={old}\n", f"\nthreshold={new}\n")
     write(f"lightgbm-{VERSION}-tiny-thresholds", resized(text), "regression", train, rng, notes="thresholds set by hand")
+
+
+def tie_case(seed):
+    """Classes whose margins differ by less than their probabilities can show."""
+    text, train, rng = trained(seed, "multiclass", rounds=1)
+    for k, tree in enumerate(trees_of(text)):
+        count = int(tree["num_leaves"])
+        values = [2.0**-6 + ((at * (k + 1) * 5) % 23 - 8) * 2.0**-56 for at in range(count)]
+        text = text.replace(f"leaf_value={tree['leaf_value']}", "leaf_value=" + " ".join(map(repr, values)))
+    write(f"lightgbm-{VERSION}-multiclass-ties", resized(text), "multiclass", train, rng, notes="leaf values set by hand")
 
 
 def run():
@@ -278,4 +289,5 @@ def run():
     single_leaf_cases(27)
     label_edge_case(28)
     tiny_threshold_case(29)
+    tie_case(31)
     objective_case(30, "binary", "zero-as-missing-rf", zero_as_missing=True, zero_rate=0.3, boosting="rf", rounds=3)

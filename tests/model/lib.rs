@@ -1,8 +1,12 @@
 //! The plain model: what a program must compute, written with branches and floats. It never ships.
 #![forbid(unsafe_code)]
 
+mod case;
 mod forest;
+mod npy;
 mod random;
 
+pub use case::Case;
 pub use forest::{Answer, answer};
+pub use npy::{Npy, NpyValues};
 pub use random::{RandomForest, random_forest, rows_around};
