@@ -58,7 +58,13 @@ def signal(rng, rows, nan_weight=1.0):
     """A target that makes trees use every column, and the fact that a value is missing."""
     x = np.nan_to_num(rows.astype(np.float64))
     near = (x[:, 3] - 1) / np.finfo(rows.dtype).eps
-    z = 1.5 * x[:, 0] + np.arctan(x[:, 1]) + 0.4 * x[:, 2] * (x[:, 0] > 0) + 0.2 * (near > 5) * near + np.sin(3 * x[:, 4])
+    z = (
+        1.5 * x[:, 0]
+        + np.arctan(x[:, 1])
+        + 0.4 * x[:, 2] * (x[:, 0] > 0)
+        + 0.2 * (near > 5) * near
+        + np.sin(3 * x[:, 4])
+    )
     missing = np.isnan(rows) * np.array([2.0, -1.0, 1.0, -2.0, 1.5])
     return z + nan_weight * missing.sum(axis=1) + 0.3 * rng.normal(size=len(rows))
 

@@ -78,7 +78,7 @@ def resized(text):
     """The file with `tree_sizes` as its trees are: the library reads trees by these lengths."""
     body = text[text.index("\nTree=") + 1 : text.index("end of trees")]
     sizes = [str(len("Tree=" + block)) for block in body.split("Tree=")[1:]]
-    lines = [f"tree_sizes={' '.join(sizes)}" if l.startswith("tree_sizes=") else l for l in text.split("\n")]
+    lines = [f"tree_sizes={' '.join(sizes)}" if line.startswith("tree_sizes=") else line for line in text.split("\n")]
     return "\n".join(lines)
 
 
@@ -240,7 +240,9 @@ def tiny_threshold_case(seed):
         old = tree["threshold"]
         new = " ".join(repr(values[(i + index) % len(values)]) for i in range(len(old.split())))
         text = text.replace(f"\nthreshold={old}\n", f"\nthreshold={new}\n")
-    write(f"lightgbm-{VERSION}-tiny-thresholds", resized(text), "regression", train, rng, notes="thresholds set by hand")
+    write(
+        f"lightgbm-{VERSION}-tiny-thresholds", resized(text), "regression", train, rng, notes="thresholds set by hand"
+    )
 
 
 def tie_case(seed):
@@ -250,7 +252,9 @@ def tie_case(seed):
         count = int(tree["num_leaves"])
         values = [2.0**-6 + ((at * (k + 1) * 5) % 23 - 8) * 2.0**-56 for at in range(count)]
         text = text.replace(f"leaf_value={tree['leaf_value']}", "leaf_value=" + " ".join(map(repr, values)))
-    write(f"lightgbm-{VERSION}-multiclass-ties", resized(text), "multiclass", train, rng, notes="leaf values set by hand")
+    write(
+        f"lightgbm-{VERSION}-multiclass-ties", resized(text), "multiclass", train, rng, notes="leaf values set by hand"
+    )
 
 
 def run():

@@ -154,7 +154,9 @@ def linear_case(seed, name, estimator, y):
     size = np.abs(rows) @ np.abs(coefficients).T + np.abs(intercept)
     tolerance = 2 * (rows.shape[1] + 2) * np.finfo(np.float64).eps * size
     margin = margin_of(estimator, rows)
-    best_two = np.sort(margin, axis=1)[:, -2:] if margin.shape[1] > 1 else np.column_stack([np.zeros(len(rows)), margin])
+    best_two = (
+        np.sort(margin, axis=1)[:, -2:] if margin.shape[1] > 1 else np.column_stack([np.zeros(len(rows)), margin])
+    )
     clear = np.abs(best_two[:, 1] - best_two[:, 0]) > 4 * tolerance.max(axis=1)
     write(
         name,
@@ -202,10 +204,22 @@ def run():
     tree_case(20, "extra-regressor", ensemble.ExtraTreesRegressor(**forest), nan_rate=0.1)
     tree_case(21, "extra-unlimited", ensemble.ExtraTreesClassifier(**unlimited), y=two, rows=150)
     tree_case(22, "forest-booleans", ensemble.RandomForestClassifier(**forest), y=two)
-    tree_case(23, "forest-integers", ensemble.RandomForestClassifier(**forest), y=lambda z: np.digitize(z, [-1, 0, 1]) * 10 - 7)
+    tree_case(
+        23,
+        "forest-integers",
+        ensemble.RandomForestClassifier(**forest),
+        y=lambda z: np.digitize(z, [-1, 0, 1]) * 10 - 7,
+    )
     tree_case(24, "tree-entropy", tree.DecisionTreeClassifier(criterion="entropy", max_leaf_nodes=20, **shared), y=two)
     tree_case(25, "tree-unlimited", tree.DecisionTreeClassifier(**shared), noise=1.0, rows=150)
     tree_case(26, "tree-weighted", tree.DecisionTreeClassifier(class_weight="balanced", max_depth=4, **shared))
     tree_case(27, "tree-single-leaf", tree.DecisionTreeRegressor(min_samples_leaf=TRAIN, **shared))
     tree_case(28, "forest-no-missing-seen", ensemble.RandomForestRegressor(**forest))
-    tree_case(29, "forest-ties", ensemble.RandomForestClassifier(**{**forest, "n_estimators": 4, "max_depth": None}), y=two, noise=3.0, rows=60)
+    tree_case(
+        29,
+        "forest-ties",
+        ensemble.RandomForestClassifier(**{**forest, "n_estimators": 4, "max_depth": None}),
+        y=two,
+        noise=3.0,
+        rows=60,
+    )

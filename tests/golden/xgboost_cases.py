@@ -1,13 +1,13 @@
 """Golden cases of XGBoost, for whichever version is installed."""
 
 import json
-import tempfile
 import pathlib
+import tempfile
 
 import numpy as np
 import xgboost as xgb
 
-from common import Case, edge_rows, link, signal, smallest_flip, splits_of, training_rows
+from common import CASES, Case, edge_rows, link, signal, smallest_flip, splits_of, training_rows
 
 VERSION = xgb.__version__
 LATEST = "3.2.0"
@@ -109,7 +109,7 @@ def splits_in(model):
     return found
 
 
-def write(name, model, objective, train, rng, missing=None, iterations=None, notes=None, splits=None):
+def write(name, model, objective, train, rng, missing=None, iterations=None, notes=None):
     """Asks the library about a model's edge rows and writes the case."""
     booster = loaded(model)
     best = json.loads(model)["learner"].get("attributes", {}).get("best_iteration")
@@ -122,7 +122,7 @@ def write(name, model, objective, train, rng, missing=None, iterations=None, not
         return ask(rows, pred_leaf=True).reshape(len(rows), -1).astype(np.uint32)
 
     trees = trees_of(model)
-    everything = splits_in(model) if splits is None else splits
+    everything = splits_in(model)
     used = leaves_of(train[:2]).shape[1]
     rows = edge_rows(
         rng,
@@ -181,7 +181,7 @@ def flip_of(objective):
     return smallest_flip(label_at, np.float32)
 
 
-def objectives_case(seed, objective, name=None, **how):
+def objective_case(seed, objective, name=None, **how):
     """Trains and writes one case."""
     case = {key: how.pop(key) for key in ("missing", "iterations", "notes") if key in how}
     booster, train, rng = trained(seed, objective, missing=case.get("missing"), **how)
@@ -198,11 +198,6 @@ def edited(model, change):
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def no_missing_case(seed):
-    """Trained without missing values: every default direction is the library's own choice."""
-    objectives_case(seed, "reg:squarederror", "no-missing-seen", nan_rate=0.0)
-
-
 def best_iteration_cases(seed):
     """One early-stopped file, read both ways."""
     booster, train, rng = trained(seed, "binary:logistic", rounds=30, early_stopping=3, eta=1.3, noise=0.6)
@@ -217,7 +212,15 @@ def best_iteration_cases(seed):
 def parallel_best_case(seed):
     """Early stopping counts rounds, and a round is several trees: two per class here."""
     booster, train, rng = trained(
-        seed, "multi:softprob", rounds=9, early_stopping=2, noise=0.6, eta=1.5, max_depth=2, num_parallel_tree=2, subsample=0.7
+        seed,
+        "multi:softprob",
+        rounds=9,
+        early_stopping=2,
+        noise=0.6,
+        eta=1.5,
+        max_depth=2,
+        num_parallel_tree=2,
+        subsample=0.7,
     )
     model = saved(booster)
     best = int(json.loads(model)["learner"]["attributes"]["best_iteration"])
@@ -271,46 +274,46 @@ def number_case(seed):
     booster, train, rng = trained(seed, "binary:logistic", rounds=3)
     model = saved(booster)
     name = f"xgboost-{VERSION}-base-score-number"
-    write(name, model, "binary:logistic", train, rng, notes="base_score rewritten as a number after the library answered")
+    write(
+        name, model, "binary:logistic", train, rng, notes="base_score rewritten as a number after the library answered"
+    )
 
     def change(learner):
         learner["learner_model_param"]["base_score"] = float(learner["learner_model_param"]["base_score"].strip("[]"))
-
-    from common import CASES
 
     (CASES / name / "model.json").write_bytes(edited(model, change))
 
 
 def run():
     """Every case of the installed version."""
-    objectives_case(1, "reg:squarederror")
-    objectives_case(2, "binary:logistic")
-    objectives_case(3, "multi:softprob", rounds=3)
-    objectives_case(4, "count:poisson", rounds=5)
+    objective_case(1, "reg:squarederror")
+    objective_case(2, "binary:logistic")
+    objective_case(3, "multi:softprob", rounds=3)
+    objective_case(4, "count:poisson", rounds=5)
     best_iteration_cases(50)
     if VERSION in ("1.7.6", LATEST):
-        objectives_case(6, "multi:softmax", rounds=3)
-        objectives_case(7, "rank:pairwise")
-        objectives_case(8, "binary:hinge", rounds=5)
-        objectives_case(9, "binary:logitraw", rounds=5)
-        objectives_case(10, "reg:gamma", rounds=5)
-        objectives_case(11, "reg:tweedie", rounds=5)
-        objectives_case(12, "binary:logistic", "forest", rounds=2, num_parallel_tree=4, subsample=0.6, base_score=0.3)
-        objectives_case(13, "reg:squarederror", "missing-999", missing=-999.0, rounds=5)
+        objective_case(6, "multi:softmax", rounds=3)
+        objective_case(7, "rank:pairwise")
+        objective_case(8, "binary:hinge", rounds=5)
+        objective_case(9, "binary:logitraw", rounds=5)
+        objective_case(10, "reg:gamma", rounds=5)
+        objective_case(11, "reg:tweedie", rounds=5)
+        objective_case(12, "binary:logistic", "forest", rounds=2, num_parallel_tree=4, subsample=0.6, base_score=0.3)
+        objective_case(13, "reg:squarederror", "missing-999", missing=-999.0, rounds=5)
     if VERSION != LATEST:
         return
-    no_missing_case(14)
-    objectives_case(15, "reg:squarederror", "missing-zero", missing=0.0, rounds=5)
-    objectives_case(16, "reg:squarederror", "exact", tree_method="exact", rounds=5)
-    objectives_case(17, "reg:squarederror", "lossguide", grow_policy="lossguide", max_depth=0, max_leaves=40, rounds=3)
-    objectives_case(18, "binary:logistic", "stump", rounds=1, max_depth=1, base_score=0.5)
-    objectives_case(19, "reg:squarederror", "pruned", rounds=5, gamma=12.0, max_depth=4, tree_method="exact")
-    objectives_case(20, "reg:squarederror", "single-leaf", rounds=3, gamma=1e6, base_score=0.25)
-    objectives_case(21, "multi:softprob", "forest-multi", rounds=2, num_parallel_tree=2, subsample=0.6)
-    objectives_case(22, "rank:ndcg", rounds=5)
-    objectives_case(23, "reg:absoluteerror", rounds=5)
-    objectives_case(24, "reg:logistic", rounds=5)
-    objectives_case(25, "reg:squarederror", "deep", rounds=2, max_depth=10, min_child_weight=0, eta=1.0)
+    objective_case(14, "reg:squarederror", "no-missing-seen", nan_rate=0.0)
+    objective_case(15, "reg:squarederror", "missing-zero", missing=0.0, rounds=5)
+    objective_case(16, "reg:squarederror", "exact", tree_method="exact", rounds=5)
+    objective_case(17, "reg:squarederror", "lossguide", grow_policy="lossguide", max_depth=0, max_leaves=40, rounds=3)
+    objective_case(18, "binary:logistic", "stump", rounds=1, max_depth=1, base_score=0.5)
+    objective_case(19, "reg:squarederror", "pruned", rounds=5, gamma=12.0, max_depth=4, tree_method="exact")
+    objective_case(20, "reg:squarederror", "single-leaf", rounds=3, gamma=1e6, base_score=0.25)
+    objective_case(21, "multi:softprob", "forest-multi", rounds=2, num_parallel_tree=2, subsample=0.6)
+    objective_case(22, "rank:ndcg", rounds=5)
+    objective_case(23, "reg:absoluteerror", rounds=5)
+    objective_case(24, "reg:logistic", rounds=5)
+    objective_case(25, "reg:squarederror", "deep", rounds=2, max_depth=10, min_child_weight=0, eta=1.0)
     parallel_best_case(26)
     label_edge_case(27)
     tie_cases(28)

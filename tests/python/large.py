@@ -117,7 +117,9 @@ def measure(command, folder, what, path, nodes, rows, leaves):
     inspected = time.perf_counter() - begin
     np.save(folder / "rows.npy", rows)
     out = folder / "leaf.npy"
-    _, scored = command.run(*("score", "--model", path, "--data", folder / "rows.npy", "--out", out, "--output", "leaf"))
+    _, scored = command.run(
+        *("score", "--model", path, "--data", folder / "rows.npy", "--out", out, "--output", "leaf")
+    )
     assert np.array_equal(np.load(out), leaves), f"{what}: leaves differ"
     print(
         f"{what}\n  file {path.stat().st_size / 2**20:.1f} MiB, program {size / 2**20:.1f} MiB, "

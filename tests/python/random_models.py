@@ -157,7 +157,8 @@ def xgboost_model(rng, folder):
         path=folder / "model.json",
         rows=rows.astype(np.float64) if wide else rows,
         margin=margin,
-        exact=xgboost_base(model, margin.shape[1], rows.shape[1]) + exact_sums(leaf, values, learner["tree_info"], margin.shape),
+        exact=xgboost_base(model, margin.shape[1], rows.shape[1])
+        + exact_sums(leaf, values, learner["tree_info"], margin.shape),
         options=options,
         leaf=leaf,
         label=None if labels is None else labels.astype(np.uint32),
