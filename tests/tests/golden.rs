@@ -123,7 +123,7 @@ fn check_profile(
     let fixed = compiled(Purpose::Scores, SumMode::Fixed);
     for backend in Backend::available() {
         for threads in [1, 2] {
-            let how = How { profile, precision, backend, threads };
+            let how = How { precision, backend, threads };
             let mut note = |what: &str, fault: Option<String>| {
                 faults.extend(fault.map(|fault| {
                     let (backend, wide) = (backend.name(), precision.map_or("own", wide_name));
@@ -162,7 +162,6 @@ fn wide_name(precision: Precision) -> &'static str {
 
 /// How a program is run.
 struct How {
-    profile: Profile,
     precision: Option<Precision>,
     backend: Backend,
     threads: usize,
