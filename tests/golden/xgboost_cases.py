@@ -17,15 +17,19 @@ TRAIN = 600
 OBJECTIVES = {
     "reg:squarederror": ("identity", None),
     "reg:absoluteerror": ("identity", None),
+    "reg:pseudohubererror": ("identity", None),
+    "reg:squaredlogerror": ("identity", None),
+    "reg:quantileerror": ("identity", None),
     "reg:logistic": ("sigmoid", None),
     "binary:logistic": ("sigmoid", "half"),
-    "binary:logitraw": ("identity", None),
+    "binary:logitraw": ("identity", "half"),
     "binary:hinge": (None, "prediction"),
     "multi:softmax": ("softmax", "prediction"),
     "multi:softprob": ("softmax", "argmax"),
     "count:poisson": ("exp", None),
     "reg:gamma": ("exp", None),
     "reg:tweedie": ("exp", None),
+    "survival:cox": ("exp", None),
     "rank:pairwise": ("identity", None),
     "rank:ndcg": ("identity", None),
 }
@@ -37,7 +41,7 @@ def target(objective, z):
         return (z > 0.5).astype(int)
     if objective.startswith(("multi", "rank")):
         return np.digitize(z, [-1.0, 1.0])
-    if objective in ("count:poisson", "reg:gamma", "reg:tweedie"):
+    if objective in ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "reg:squaredlogerror"):
         return np.ceil(np.abs(z)) + 1
     return z
 
@@ -59,6 +63,8 @@ def trained(seed, objective, rounds=6, nan_rate=0.08, missing=None, early_stoppi
     params = {"objective": objective, "max_depth": 3, "eta": 0.4, "nthread": 1, "seed": seed, **params}
     if objective.startswith("multi"):
         params["num_class"] = 3
+    if objective == "reg:quantileerror":
+        params["quantile_alpha"] = 0.7
     if objective.startswith("rank"):
         data.set_group([20] * (TRAIN // 20))
     watch = {}
@@ -161,7 +167,7 @@ def write(name, model, objective, train, rng, missing=None, iterations=None, not
         case.arrays["label"] = prediction.astype(np.uint32)
     elif label == "argmax":
         case.arrays["label"] = prediction.argmax(axis=1).astype(np.uint32)
-    if objective in ("binary:logistic", "binary:hinge"):
+    if objective.startswith("binary"):
         case.facts["flip"] = flip_of(objective)
     assert case.arrays["leaf"].shape[1] == used <= len(trees)
     case.write("model.json", model)
@@ -207,6 +213,17 @@ def best_iteration_cases(seed):
     for iterations in ("best", "all"):
         name = f"xgboost-{VERSION}-{iterations}-iteration"
         write(name, model, "binary:logistic", train, np.random.default_rng(seed), iterations=iterations)
+
+
+def multi_target_case(seed):
+    """Two targets: one tree for each in every round."""
+    rng = np.random.default_rng(seed)
+    rows = training_rows(rng, TRAIN, np.float32, 0.08)
+    z = signal(rng, rows)
+    data = dmatrix(rows, None, label=np.column_stack([z, -np.abs(z)]))
+    params = {"objective": "reg:squarederror", "max_depth": 3, "eta": 0.4, "nthread": 1, "seed": seed}
+    model = saved(xgb.train(params, data, 4))
+    write(f"xgboost-{VERSION}-multi-target", model, "reg:squarederror", rows, rng)
 
 
 def parallel_best_case(seed):
@@ -318,3 +335,8 @@ def run():
     label_edge_case(27)
     tie_cases(28)
     number_case(29)
+    multi_target_case(30)
+    objective_case(31, "reg:pseudohubererror", rounds=3)
+    objective_case(32, "reg:squaredlogerror", rounds=3)
+    objective_case(33, "reg:quantileerror", rounds=3)
+    objective_case(34, "survival:cox", rounds=3)

@@ -109,6 +109,8 @@ def xgboost_model(rng, folder):
         params |= {"grow_policy": "lossguide", "max_leaves": int(rng.integers(2, 60)), "max_depth": 0}
     if rng.random() < 0.3:
         params["base_score"] = float(np.round(rng.uniform(0.05, 0.95), 3))
+    if objective == "reg:quantileerror":
+        params["quantile_alpha"] = 0.3
     if objective.startswith("multi"):
         params["num_class"] = int(rng.integers(2, 6))
         y = random_classes(rng, z, params["num_class"])
