@@ -142,7 +142,8 @@ impl RandomForest {
         ];
         // a value that stands for missing comes with NaN directions only
         let kinds = if self.missing_value.is_some() { 2 } else { missing.len() };
-        let compare = if rng.next_u32().is_multiple_of(2) { Compare::Less } else { Compare::LessOrEqual };
+        let compare =
+            if rng.next_u32().is_multiple_of(2) { Compare::Less } else { Compare::LessOrEqual };
         Split {
             feature: rng.next_u32() % self.features,
             threshold,
