@@ -29,6 +29,7 @@ pub use ensemble::{Ensemble, EnsembleParts};
 pub use error::{CompileError, EvaluateError, ModelError, ProgramError};
 pub use evaluate::{Evaluation, Scores, evaluate, outputs};
 pub use linear::{LINEAR_MAGNITUDE, Linear, LinearParts, Model};
+pub use ops::{Backend, Secret};
 pub use program::{Program, ProgramParts, section_bytes};
 pub use rows::{RowValues, Rows};
 pub use schema::{LabelRule, Link, MAX_NAME, Output, Precision, Schema};

@@ -13,9 +13,8 @@
 mod header;
 
 use crate::bytes;
-use engine::{Program, ProgramError, ProgramParts, section_bytes};
+use engine::{Program, ProgramError, ProgramParts, Secret, section_bytes};
 use header::Header;
-use ops::Secret;
 
 /// The first bytes of a program file.
 pub const MAGIC: [u8; 8] = *b"TAUTOCH\n";

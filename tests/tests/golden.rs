@@ -56,7 +56,7 @@ fn check_all(prefix: &str) {
 
 fn check(case: &Case) -> Vec<String> {
     let options = ImportOptions {
-        missing: case.facts["missing"].as_f64(),
+        missing: case.facts["missing"].as_f64().map(|value| value as f32),
         iterations: match case.facts["iterations"].as_str() {
             Some("best") => Some(Iterations::Best),
             Some("all") => Some(Iterations::All),

@@ -133,10 +133,10 @@ mod tests {
             let at_most = split(threshold, Compare::LessOrEqual);
             let wide = f64::from(x);
             let key = i64::from(key_f32(x));
-            prop_assert_eq!(key >= right_from_f32(&less), !(wide < threshold));
-            prop_assert_eq!(key >= right_from_f32(&at_most), !(wide <= threshold));
-            prop_assert_eq!(key_f64(wide) >= right_from_f64(&less), !(wide < threshold));
-            prop_assert_eq!(key_f64(wide) >= right_from_f64(&at_most), !(wide <= threshold));
+            prop_assert_eq!(key >= right_from_f32(&less), wide >= threshold);
+            prop_assert_eq!(key >= right_from_f32(&at_most), wide > threshold);
+            prop_assert_eq!(key_f64(wide) >= right_from_f64(&less), wide >= threshold);
+            prop_assert_eq!(key_f64(wide) >= right_from_f64(&at_most), wide > threshold);
         }
     }
 }
