@@ -44,6 +44,28 @@ fn scikit_learn() {
     check_all("sklearn");
 }
 
+#[test]
+fn a_planted_fault_is_found() {
+    let faults_of = |plant: fn(&mut Case)| {
+        let mut case = Case::all("xgboost-3.2.0-multi-softprob").remove(0);
+        plant(&mut case);
+        check(&case)
+    };
+    let found = |plant, word| faults_of(plant).iter().any(|fault| fault.contains(word));
+    assert!(faults_of(|_| ()).is_empty());
+    assert!(found(|case| case.leaves.as_mut().expect("trees")[7] += 1, "leaves"));
+    assert!(found(|case| case.labels.as_mut().expect("classes")[7] ^= 1, "source labels"));
+    let probability =
+        |case: &mut Case| case.probabilities.as_mut().expect("a link")[7] *= 1.0 + 4e-7;
+    assert!(found(probability, "source probabilities"));
+    let margin = |case: &mut Case| match &mut case.margins {
+        NpyValues::F32(values) => values[7] = values[7].next_up(),
+        _ => panic!("XGBoost adds in f32"),
+    };
+    assert!(found(margin, "source margins"));
+    assert!(found(|case| case.features += 1, "features"));
+}
+
 /// Runs every case of the prefix and reports every fault at once.
 fn check_all(prefix: &str) {
     let cases = Case::all(prefix);
@@ -68,6 +90,10 @@ fn check(case: &Case) -> Vec<String> {
         Ok(imported) => imported.model,
         Err(error) => return vec![format!("refused: {error}")],
     };
+    let features = model.schema().features as usize;
+    if features != case.features {
+        return vec![format!("{features} features instead of {}", case.features)];
+    }
     let mut faults = schema_faults(case, &model);
     for precision in precisions(case) {
         for profile in [Profile::Strict, Profile::DataOblivious] {
@@ -89,9 +115,6 @@ fn precisions(case: &Case) -> Vec<Option<Precision>> {
 fn schema_faults(case: &Case, model: &Model) -> Vec<String> {
     let schema = model.schema();
     let mut faults = Vec::new();
-    if schema.features as usize != case.features {
-        faults.push(format!("{} features instead of {}", schema.features, case.features));
-    }
     if let Some(expected) = case.facts["flip"].as_f64()
         && schema.label != (LabelRule::Flip { flip: expected })
     {
@@ -280,7 +303,9 @@ fn fixed_margin_fault(
         NpyValues::U32(_) => return Some("rows are floats".into()),
     };
     let Answer { exact, .. } = answer(ensemble.parts(), &rows);
-    let bound = fixed_error_bound(program.shape())?;
+    let Some(bound) = fixed_error_bound(program.shape()) else {
+        return Some("the shape card states no bound".into());
+    };
     differing(margins, &exact, |found, exact| {
         (found - exact).abs() <= bound + exact.abs() * f64::EPSILON
     })
