@@ -63,6 +63,6 @@ def backends():
     found = ["portable"]
     if "avx2" in flags:
         found.append("avx2")
-    if {"avx512f", "avx512bw", "avx512vl", "avx512_vbmi"} <= flags:
+    if {"avx512f", "avx512bw", "avx512vl", "avx512vbmi"} <= flags:
         found.append("avx512")
     return found
