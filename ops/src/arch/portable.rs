@@ -149,7 +149,7 @@ impl Lanes for Portable {
             let [no, yes] = pair.map(|byte| u64::from(byte) * LOW);
             *value = first.map(|mask| pick(mask, yes, no));
         }
-        let mut count = entries.next_multiple_of(2) / 2;
+        let mut count = entries.div_ceil(2);
         let mut number = 1;
         while count > 1 {
             let mask = bit(number);
