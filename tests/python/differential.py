@@ -7,7 +7,7 @@ and runs `tautochrone score` for each output with a random profile, backend and 
 
 * leaf indices equal on every row;
 * `--sum source` margins equal bit for bit (trees; a linear model within the reordering bound of its dot product);
-* `--sum fixed` margins within the bound that `tautochrone inspect` states, and the last place of the result;
+* `--sum fixed` margins within the bound that `tautochrone inspect` states, and the rounding of the result;
 * labels equal; probabilities within 2 ulp of f32 of the float64 value.
 
 The seed is printed; `--seed S --case I` repeats one case. Exit 1 on any mismatch.
@@ -102,10 +102,12 @@ def compare(command, model, folder, output, arithmetic, how, got):
     if output == "leaf":
         return differing(got != want)
     if output == "probability":
-        return differing(ulps_f32(got, want) > 2)
+        # a link is clamped: far out on its tails the value is the one at the end of its domain
+        tail = 2e-34 if model.margin.dtype == np.float32 else 1e-290
+        return differing(~((ulps_f32(got, want) <= 2) | (np.abs(got - want) <= tail)))
     if arithmetic == "fixed":
         bound = command.fixed_error_bound(model, folder, how["profile"])
-        rounding = np.spacing(np.abs(got))  # of the integer sum to float64, and of the average
+        rounding = np.abs(got) * 2.0**-52  # of the integer sum to float64, and of the average
         return differing(~(np.abs(got - model.exact) <= bound + rounding), f"bound {bound}")
     if model.tolerance is not None:
         return differing(~(np.abs(got - want) <= model.tolerance))

@@ -131,6 +131,10 @@ def xgboost_model(rng, folder):
     model = xgboost_cases.saved(booster)
     (folder / "model.json").write_bytes(model)
 
+    if label_is_close(rng, objective):
+        model = xgboost_cases.edited(model, lambda learner: set_close_leaves(rng, learner))
+        (folder / "model.json").write_bytes(model)
+
     booster = xgboost_cases.loaded(model)
     picked = {"iteration_range": (0, booster.best_iteration + 1)} if iterations == "best" else {}
 
@@ -166,6 +170,35 @@ def xgboost_model(rng, folder):
         label=None if labels is None else labels.astype(np.uint32),
         probability=link(how, margin) if how in ("sigmoid", "softmax") else None,
     )
+
+
+def label_is_close(rng, objective):
+    """Should a classifier's leaves be replaced, so that classes tie or nearly tie on many rows?"""
+    return objective.startswith(("binary", "multi")) and rng.random() < 0.3
+
+
+def close_values(rng, count, dtype):
+    """Leaf values a few units in the last place apart: around zero, small, ordinary, and large enough to saturate."""
+    centre = dtype(rng.choice([0.0, 2.0**-6, 0.7, 3.0, 40.0]))
+    step = np.spacing(centre if centre else dtype(np.finfo(dtype).eps / 4))
+    return (centre + step * rng.integers(-4, 5, count)).astype(dtype)
+
+
+def set_close_leaves(rng, learner):
+    """Gives every leaf of an XGBoost model a close value."""
+    for one in learner["gradient_booster"]["model"]["trees"]:
+        leaves = [node for node, child in enumerate(one["left_children"]) if child == -1]
+        for leaf, value in zip(leaves, close_values(rng, len(leaves), np.float32), strict=True):
+            one["split_conditions"][leaf] = float(value)
+
+
+def with_close_leaves(rng, text):
+    """A LightGBM model with a close value in every leaf."""
+    for one in lightgbm_cases.trees_of(text):
+        values = close_values(rng, int(one["num_leaves"]), np.float64).tolist()
+        old, new = (f"\nleaf_value={v}\n" for v in (one["leaf_value"], " ".join(map(repr, values))))
+        text = text.replace(old, new, 1)
+    return lightgbm_cases.resized(text)
 
 
 def xgboost_base(model, outputs, features):
@@ -224,6 +257,7 @@ def lightgbm_model(rng, folder):
     params = lightgbm_cases.train_params(objective, int(rng.integers(1 << 30)), **params)
     booster = lgb.train(params, lgb.Dataset(rows, y, group=groups), int(rng.integers(1, 25)))
     text = booster.model_to_string()
+    text = with_close_leaves(rng, text) if label_is_close(rng, objective) else text
     (folder / "model.txt").write_text(text)
 
     booster = lgb.Booster(model_str=text)
