@@ -57,3 +57,90 @@ pub enum ModelError {
         what: TreeFault,
     },
 }
+
+/// Why a program was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProgramError {
+    /// The public half is not one of a program; says which part.
+    #[error("the program's shape is not valid: {0}")]
+    Shape(&'static str),
+    /// A section of parameters has not the length that the shape asks for.
+    #[error("the program's parameters have not the length that its shape asks for")]
+    SectionLength,
+    /// The secret parameters are not valid: one code, whatever is wrong.
+    #[error("the program's parameters are not valid")]
+    Parameters,
+}
+
+/// Why a model does not compile. Said to its owner.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// A leaf could take a partial sum off the normal numbers.
+    #[error(
+        "tree {tree} has a leaf value so large or so small that float sums of it are not constant \
+         in time: score with --sum fixed"
+    )]
+    LeafMagnitude {
+        /// Position of the tree in the model.
+        tree: usize,
+    },
+    /// The base score could do so.
+    #[error(
+        "the base score is so large or so small that float sums of it are not constant in time: \
+         score with --sum fixed"
+    )]
+    BaseMagnitude,
+    /// The leaf values do not fit 62 bits in all.
+    #[error("the leaf values are too large for a fixed-point sum: score with --sum source")]
+    FixedRange,
+    /// A tree needs more blocks than a skip counter can count.
+    #[error("tree {tree} has more than 65,535 blocks of 63 nodes: it is too large")]
+    TreeTooLarge {
+        /// Position of the tree in the model.
+        tree: usize,
+    },
+    /// Too many slots: more features and thresholds meet in 64 blocks than 16,384 slots hold.
+    #[error("64 neighbouring trees use more than 16,384 slots of features and thresholds")]
+    TooManySlots,
+    /// Rows of f64 were asked for, but the model compares at f32.
+    #[error("the model compares rows at 32-bit precision: rows of 64 bits must be rounded first")]
+    Precision,
+    /// Leaf numbers of a model without trees.
+    #[error("a linear model has no leaves")]
+    NoLeaves,
+    /// The program would be larger than a program may be.
+    #[error("the program would have {bytes} bytes, more than the cap of {cap}")]
+    TooLarge {
+        /// Bytes of parameters that it would have.
+        bytes: u64,
+        /// Bytes that it may have.
+        cap: u64,
+    },
+}
+
+/// Why an evaluation was refused, before any row was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluateError {
+    /// The rows have another number of columns than the program reads.
+    #[error("the rows have {found} columns, the program reads {expected}")]
+    Features {
+        /// Columns of the rows.
+        found: usize,
+        /// Columns that the program reads.
+        expected: usize,
+    },
+    /// The values are no whole number of rows.
+    #[error("{values} values are no whole number of rows of {features} columns")]
+    Ragged {
+        /// Values given.
+        values: usize,
+        /// Columns of a row.
+        features: usize,
+    },
+    /// The rows have another precision than the program reads.
+    #[error("the rows are not of the precision that the program reads")]
+    Precision,
+    /// The program cannot give this output.
+    #[error("the program cannot give this output")]
+    Output,
+}

@@ -7,14 +7,30 @@
 //! This crate knows no sockets, keys, files or clocks.
 #![forbid(unsafe_code)]
 
+mod check;
+mod compile;
+mod cost;
 pub mod ensemble;
 mod error;
+mod evaluate;
+pub mod kernel;
 mod linear;
+mod pipeline;
+mod program;
+mod rows;
 mod schema;
+mod scratch;
 pub mod shape;
 
+pub use check::{MAX_BLOCKS, MAX_PROGRAM_BYTES, shape as check_shape};
+pub use compile::{CompileOptions, Purpose, SumMode, compile};
+pub use cost::{Cost, cost, fixed_error_bound};
 pub use ensemble::{Ensemble, EnsembleParts};
-pub use error::ModelError;
+pub use error::{CompileError, EvaluateError, ModelError, ProgramError};
+pub use evaluate::{Evaluation, Scores, evaluate, outputs};
 pub use linear::{LINEAR_MAGNITUDE, Linear, LinearParts, Model};
+pub use ops::{Backend, Secret};
+pub use program::{Program, ProgramParts, section_bytes};
+pub use rows::{RowValues, Rows};
 pub use schema::{LabelRule, Link, MAX_NAME, Output, Precision, Schema};
 pub use shape::{Profile, Shape, ShapeClass};

@@ -52,7 +52,7 @@ impl Link {
     pub(crate) fn check(self, outputs: u32) -> Result<(), ModelError> {
         match self {
             Link::Softmax | Link::OneVersusRest if outputs < 2 => Err(ModelError::Link),
-            Link::Sigmoid { scale } if !(scale.is_finite() && scale > 0.0) => Err(ModelError::Link),
+            Link::Sigmoid { scale } if !(1e-6..=1e6).contains(&scale) => Err(ModelError::Link),
             _ => Ok(()),
         }
     }

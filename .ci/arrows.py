@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Which crate may name which: fails on any arrow that ARCHITECTURE.md does not draw.
+
+Reads `cargo metadata` from standard input. Dev-dependencies count too: a test that reaches around
+an arrow is an arrow.
+"""
+import json
+import sys
+
+EVERY = {"ops", "engine", "models", "rules", "protocol", "channel", "client", "ctrace", "ctrace-marker"}
+ALLOWED = {
+    "ops": set(),
+    "engine": {"ops"},
+    "models": {"engine"},
+    "rules": {"engine"},
+    "protocol": {"engine"},
+    "channel": {"protocol"},
+    "enclave-host": {"engine", "ops", "protocol", "channel"},
+    "client": {"models", "rules", "engine", "protocol", "channel"},
+    "parent": {"protocol"},
+    "ctrace": {"ctrace-marker"},
+    "ctrace-marker": set(),
+    "tests": EVERY,
+    "benches": EVERY,
+}
+
+packages = json.load(sys.stdin)["packages"]
+ours = {package["name"] for package in packages}
+wrong = []
+for package in packages:
+    name = package["name"]
+    if name not in ALLOWED:
+        wrong.append(f"{name}: not in the table of crates (.ci/arrows.py, ARCHITECTURE.md)")
+        continue
+    for dependency in package["dependencies"]:
+        if dependency["name"] in ours and dependency["name"] not in ALLOWED[name]:
+            wrong.append(f"{name} -> {dependency['name']}: no such arrow")
+print("\n".join(wrong) or f"arrows: {len(ours)} crates, every arrow allowed")
+sys.exit(1 if wrong else 0)

@@ -1,0 +1,77 @@
+//! What a program costs, from its shape alone.
+
+use crate::program::section_bytes;
+use crate::scratch::{BLOCK_TILES, Scratch, row_lines};
+use crate::shape::{LANES, Profile, Shape, StepShape};
+
+/// Memory and work of a program. A function of the shape: the same for every program of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cost {
+    /// Bytes of the secret parameters.
+    pub program_bytes: u64,
+    /// Bytes that each thread allocates before it reads the first row.
+    pub scratch_bytes: u64,
+    /// Kernel steps for one tile of 64 rows: feature and threshold compares of 16 slots, node
+    /// steps of 64 lanes (in profile `data-oblivious` at most), table lookups of 64 rows.
+    pub tile_steps: u64,
+    /// Rows that share one read of the parameters.
+    pub block_rows: u64,
+    /// The kernel that walks the trees.
+    pub kernel: &'static str,
+}
+
+/// The cost of a shape.
+pub fn cost(shape: &Shape) -> Cost {
+    let mut steps = 0;
+    let mut kernel = "linear";
+    for step in &shape.steps {
+        steps += match step {
+            StepShape::Rank(rank) => {
+                let compares = u64::from(shape.features) + u64::from(rank.thresholds);
+                let per_row = u64::from(rank.groups) * u64::from(rank.slots / 16) * compares;
+                let turns = match shape.profile {
+                    Profile::Strict => 0,
+                    Profile::DataOblivious => u64::from(rank.groups) * row_lines(rank) as u64,
+                };
+                per_row * LANES as u64 + turns
+            }
+            StepShape::Forest(forest) => {
+                kernel = match shape.profile {
+                    Profile::Strict => "interval-max",
+                    Profile::DataOblivious => "interval-max-rows",
+                };
+                let nodes = forest.lane_groups() as u64 * u64::from(forest.nodes);
+                let lookups = (forest.exit_planes() * forest.exit_lines()) as u64;
+                nodes * LANES as u64 + forest.total_blocks() as u64 * lookups
+            }
+            StepShape::Linear(linear) => {
+                u64::from(linear.outputs) * u64::from(shape.features) * LANES as u64
+            }
+            StepShape::Link(_) => LANES as u64,
+        };
+    }
+    Cost {
+        program_bytes: section_bytes(shape).into_iter().sum(),
+        scratch_bytes: Scratch::bytes(shape),
+        tile_steps: steps,
+        block_rows: (BLOCK_TILES * LANES) as u64,
+        kernel,
+    }
+}
+
+/// Largest distance of a fixed-point sum from the exact sum of the leaf values, from the shape
+/// alone; `None` where the sum is the library's own.
+pub fn fixed_error_bound(shape: &Shape) -> Option<f64> {
+    shape.steps.iter().find_map(|step| match step {
+        StepShape::Forest(forest) => match forest.sum {
+            crate::shape::Sum::Fixed { fraction_bits } => {
+                // half a unit for each leaf and for the base; the average divides it
+                let unit = (-f64::from(fraction_bits)).exp2();
+                let terms = f64::from(forest.trees) + 1.0;
+                Some(terms * unit / 2.0 / f64::from(forest.average.unwrap_or(1)))
+            }
+            _ => None,
+        },
+        _ => None,
+    })
+}

@@ -1,0 +1,26 @@
+//! The kernels: one file per program step, each body written once, generic over lanes.
+//!
+//! No kernel branches, indexes or sizes anything by a secret, compares floats, divides, or hands a
+//! mask to memory. A kernel's entry is a public, non-generic function that names the backend, so
+//! that the machine code that was checked can be found in the binary that ships.
+
+mod interval_max;
+mod interval_max_rows;
+mod keys;
+mod leaf_sum;
+mod linear;
+mod link;
+mod rank;
+mod transpose;
+
+pub use interval_max::interval_max;
+pub use interval_max_rows::{RankPlanes, interval_max_rows, rank_planes};
+pub use keys::{order_keys_f32, order_keys_f64};
+pub use leaf_sum::{Exits, LeafTiles, leaf_sum_f32, leaf_sum_f64, leaf_sum_i64, leaf_sum_u32};
+pub use linear::linear;
+pub use link::{Linked, link};
+pub use rank::{Slots, rank_f32, rank_f64};
+pub use transpose::transpose;
+
+/// Rows of a tile: as many as lanes.
+pub const TILE: usize = crate::shape::LANES;

@@ -1,0 +1,219 @@
+//! Exits to leaf values, added up in the library's order.
+//!
+//! Each block's exits have a table of byte planes: the skip counter, then each value's bytes. A row
+//! looks its exit up in all of them. Where every block is a whole tree, that value is added. Where
+//! trees are cut, the blocks of all trees stand in one sequence and each row carries a counter of
+//! blocks to skip: a block counts for the row when the counter is zero, and then sets it anew, to
+//! the next block of its path or to the next tree; otherwise the counter goes down by one. A block
+//! that does not count adds what changes no sum (-0.0, or integer 0), so a row adds exactly its
+//! leaves, in the order of the trees, and how many blocks a tree has stays hidden.
+//!
+//! Float sums: every term and every partial sum is zero or a normal number (see `check`).
+
+use super::TILE;
+use crate::shape::LANES;
+use ops::{Backend, Kernel, Lanes, Line};
+
+/// Exit tables of consecutive blocks.
+#[derive(Clone, Copy)]
+pub struct Exits<'a> {
+    /// `blocks x planes x lines` lines.
+    pub tables: &'a [Line],
+    /// Position of the first block over all sequences.
+    pub first_block: usize,
+    /// Blocks in a sequence.
+    pub blocks_per_sequence: usize,
+    /// Exits of a block.
+    pub exits: usize,
+    /// Bytes of the skip counter.
+    pub skip_bytes: usize,
+    /// Values per leaf.
+    pub leaf_width: usize,
+}
+
+/// The rows that pass by: tiles of 64.
+pub struct LeafTiles<'a, V> {
+    /// `tiles x 64` lines: the exits of each block, one line per block and tile.
+    pub exits: &'a [[Line; LANES]],
+    /// Skip counters of each tile, low and high byte.
+    pub skips: &'a mut [[Line; 2]],
+    /// `tiles x outputs` running sums.
+    pub sums: &'a mut [[V; TILE]],
+}
+
+/// A number that leaves are added in.
+trait Value: Copy {
+    const BYTES: usize;
+    /// What changes no sum, in bytes.
+    const NOTHING: [u8; 8];
+    fn from_bits(bits: u64) -> Self;
+    fn plus(self, other: Self) -> Self;
+}
+
+impl Value for f32 {
+    const BYTES: usize = 4;
+    const NOTHING: [u8; 8] = [0, 0, 0, 0x80, 0, 0, 0, 0];
+    #[inline(always)]
+    fn from_bits(bits: u64) -> Self {
+        f32::from_bits(bits as u32)
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
+}
+
+impl Value for f64 {
+    const BYTES: usize = 8;
+    const NOTHING: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 0x80];
+    #[inline(always)]
+    fn from_bits(bits: u64) -> Self {
+        f64::from_bits(bits)
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
+}
+
+impl Value for i64 {
+    const BYTES: usize = 8;
+    const NOTHING: [u8; 8] = [0; 8];
+    #[inline(always)]
+    fn from_bits(bits: u64) -> Self {
+        bits.cast_signed()
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+}
+
+impl Value for u32 {
+    const BYTES: usize = 4;
+    const NOTHING: [u8; 8] = [0; 8];
+    #[inline(always)]
+    fn from_bits(bits: u64) -> Self {
+        bits as u32
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+}
+
+macro_rules! entry {
+    ($name:ident, $value:ty, $what:literal) => {
+        #[doc = concat!("Adds the leaves of consecutive blocks, ", $what, ".")]
+        ///
+        /// # Leaks
+        /// Nothing beyond the shape.
+        pub fn $name(backend: Backend, exits: Exits<'_>, tiles: LeafTiles<'_, $value>) {
+            backend.run(LeafSum { exits, tiles });
+        }
+    };
+}
+entry!(leaf_sum_f32, f32, "as f32");
+entry!(leaf_sum_f64, f64, "as f64");
+entry!(leaf_sum_i64, i64, "as fixed point");
+entry!(leaf_sum_u32, u32, "as leaf numbers");
+
+struct LeafSum<'a, V> {
+    exits: Exits<'a>,
+    tiles: LeafTiles<'a, V>,
+}
+
+impl<V: Value> Kernel for LeafSum<'_, V> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let Self { exits, tiles } = self;
+        let lines = exits.exits.div_ceil(LANES);
+        let planes = exits.skip_bytes + exits.leaf_width * V::BYTES;
+        let outputs = tiles.sums.len() / tiles.exits.len().max(1);
+        for (lane, tables) in exits.tables.chunks_exact(planes * lines).enumerate() {
+            let block = exits.first_block + lane;
+            let (sequence, place) =
+                (block / exits.blocks_per_sequence, block % exits.blocks_per_sequence);
+            let (skip_tables, value_tables) = tables.split_at(exits.skip_bytes * lines);
+            for (tile, exit) in tiles.exits.iter().enumerate() {
+                let exit = l.load(&exit[lane]);
+                let counts = if exits.skip_bytes == 0 {
+                    None
+                } else {
+                    let skip = &mut tiles.skips[tile];
+                    if place == 0 {
+                        *skip = [Line::default(); 2];
+                    }
+                    Some(step_skip(l, skip_tables, lines, exits.exits, exit, skip))
+                };
+                for value in 0..exits.leaf_width {
+                    let tables = &value_tables[value * V::BYTES * lines..][..V::BYTES * lines];
+                    let sum = &mut tiles.sums[tile * outputs + sequence * exits.leaf_width + value];
+                    let mut bytes = [Line::default(); 8];
+                    for plane in 0..V::BYTES {
+                        let table = &tables[plane * lines..][..lines];
+                        let mut found = look_up(l, table, exits.exits, exit);
+                        if let Some(counts) = counts {
+                            found = l.select(counts, found, l.splat(V::NOTHING[plane]));
+                        }
+                        l.store(found, &mut bytes[plane]);
+                    }
+                    add(sum, &bytes);
+                }
+            }
+        }
+    }
+}
+
+/// Does the block count for each row? Steps the counters past it.
+#[inline(always)]
+fn step_skip<L: Lanes>(
+    l: L,
+    tables: &[Line],
+    lines: usize,
+    exits: usize,
+    exit: L::Bytes,
+    skip: &mut [Line; 2],
+) -> L::Bytes {
+    let zero = l.splat(0);
+    let [low, high] = [l.load(&skip[0]), l.load(&skip[1])];
+    let counts = l.equal(l.or(low, high), zero);
+    // one less, in two bytes: subtracting a mask of a zero low byte borrows from the high one
+    let borrow = l.equal(low, zero);
+    let low = l.sub(low, l.splat(1));
+    let high = l.add(high, borrow);
+    let next_low = look_up(l, &tables[..lines], exits, exit);
+    l.store(l.select(counts, next_low, low), &mut skip[0]);
+    let next_high =
+        if tables.len() > lines { look_up(l, &tables[lines..], exits, exit) } else { zero };
+    l.store(l.select(counts, next_high, high), &mut skip[1]);
+    counts
+}
+
+/// `table[exit]`, for up to 256 exits in pages of 64.
+#[inline(always)]
+fn look_up<L: Lanes>(l: L, table: &[Line], exits: usize, exit: L::Bytes) -> L::Bytes {
+    let mut found = l.lookup(&table[0], exits.min(LANES), exit);
+    if table.len() > 1 {
+        let page = l.and(exit, l.splat(0xc0));
+        for (number, line) in table.iter().enumerate().skip(1) {
+            let here = l.equal(page, l.splat((number * LANES) as u8));
+            let entries = LANES.min(exits - number * LANES);
+            found = l.select(here, l.lookup(line, entries, exit), found);
+        }
+    }
+    found
+}
+
+/// Adds the values whose bytes stand in planes.
+#[inline(always)]
+fn add<V: Value>(sum: &mut [V; TILE], bytes: &[Line; 8]) {
+    for (row, sum) in sum.iter_mut().enumerate() {
+        let mut bits = 0u64;
+        for (plane, line) in bytes.iter().enumerate().take(V::BYTES) {
+            bits |= u64::from(line.0[row]) << (8 * plane);
+        }
+        *sum = sum.plus(V::from_bits(bits));
+    }
+}

@@ -1,0 +1,215 @@
+//! A block of rows through a forest.
+
+use crate::kernel::{self, Exits, LeafTiles, Slots, TILE};
+use crate::pipeline::by_row;
+use crate::program::{CHUNK_HEAD, ForestParameters, RankParameters, node_planes};
+use crate::rows::{Rows, SecretValues};
+use crate::scratch::{Keys, Scratch, Sums, row_lines};
+use crate::shape::{ForestShape, LANES, Profile, RankShape, Sum};
+use ops::{Backend, Line, PublicDivisor, fixed_to_f64};
+
+/// A forest's steps with their parameters.
+pub(super) struct Forest<'a> {
+    rank: RankShape,
+    ranks: &'a RankParameters,
+    shape: ForestShape,
+    parameters: &'a ForestParameters,
+    average: Option<PublicDivisor>,
+}
+
+impl<'a> Forest<'a> {
+    pub(super) fn new(
+        rank: RankShape,
+        ranks: &'a RankParameters,
+        shape: ForestShape,
+        parameters: &'a ForestParameters,
+    ) -> Self {
+        let average = shape.average.map(PublicDivisor::new);
+        Self { rank, ranks, shape, parameters, average }
+    }
+
+    /// Adds up the leaves of `count` rows from `first` on.
+    pub(super) fn sums(
+        &self,
+        backend: Backend,
+        profile: Profile,
+        rows: &Rows,
+        first: usize,
+        count: usize,
+        scratch: &mut Scratch,
+    ) {
+        let tiles = count.div_ceil(TILE);
+        order_keys(backend, rows, first, count, tiles, scratch);
+        self.start(tiles, &mut scratch.sums);
+        for group in 0..self.rank.groups as usize {
+            self.rank(backend, profile, group, rows.features(), tiles, scratch);
+            let per_group = self.shape.lane_groups_per_rank_group as usize;
+            let lane_groups = group * per_group..(group + 1) * per_group;
+            for lane_group in lane_groups.start..lane_groups.end.min(self.shape.lane_groups()) {
+                self.exits(backend, profile, lane_group, tiles, scratch);
+                self.leaves(backend, lane_group, tiles, scratch);
+            }
+        }
+    }
+
+    /// The sums of `count` rows to margins.
+    pub(super) fn margins(&self, count: usize, scratch: &mut Scratch) {
+        let outputs = self.shape.outputs();
+        let margins = &mut scratch.margins.expose_mut()[..count * outputs];
+        let divide = |sum: f64| self.average.as_ref().map_or(sum, |n| n.divide(sum));
+        match (&scratch.sums, self.shape.sum) {
+            (Sums::F32(sums), _) => by_row(sums.expose(), outputs, margins, f64::from),
+            (Sums::F64(sums), _) => by_row(sums.expose(), outputs, margins, divide),
+            (Sums::I64(sums), Sum::Fixed { fraction_bits }) => {
+                by_row(sums.expose(), outputs, margins, |sum| {
+                    divide(fixed_to_f64(sum, fraction_bits))
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Every output's sum starts at its base.
+    fn start(&self, tiles: usize, sums: &mut Sums) {
+        let base = self.parameters.base.expose();
+        match sums {
+            Sums::F32(sums) => fill(sums.expose_mut(), base, tiles, |b| f32::from_bits(b as u32)),
+            Sums::F64(sums) => fill(sums.expose_mut(), base, tiles, f64::from_bits),
+            Sums::I64(sums) => fill(sums.expose_mut(), base, tiles, u64::cast_signed),
+            Sums::U32(sums) => fill(sums.expose_mut(), base, tiles, |b| b as u32),
+        }
+    }
+
+    fn rank(
+        &self,
+        backend: Backend,
+        profile: Profile,
+        group: usize,
+        features: usize,
+        tiles: usize,
+        scratch: &mut Scratch,
+    ) {
+        let lines = row_lines(&self.rank);
+        let thresholds = self.rank.thresholds as usize;
+        let words = self.rank.slots as usize / 16 * (CHUNK_HEAD + thresholds);
+        let words = group * words..(group + 1) * words;
+        for tile in 0..tiles {
+            let keys = tile * TILE * features..(tile + 1) * TILE * features;
+            let ranks = &mut scratch.ranks.expose_mut()[tile * TILE * lines..][..TILE * lines];
+            match (self.ranks, &scratch.keys) {
+                (RankParameters::Narrow(all), Keys::Narrow(row_keys)) => {
+                    let slots = Slots { words: &all.expose()[words.clone()], thresholds, features };
+                    kernel::rank_f32(backend, slots, &row_keys.expose()[keys], ranks);
+                }
+                (RankParameters::Wide(all), Keys::Wide(row_keys)) => {
+                    let slots = Slots { words: &all.expose()[words.clone()], thresholds, features };
+                    kernel::rank_f64(backend, slots, &row_keys.expose()[keys], ranks);
+                }
+                _ => {}
+            }
+            if profile == Profile::DataOblivious {
+                let planes = &mut scratch.planes.expose_mut()[tile * lines..][..lines];
+                kernel::rank_planes(backend, ranks, planes);
+            }
+        }
+    }
+
+    /// Every lane's exit, for every tile, one line per lane.
+    fn exits(
+        &self,
+        backend: Backend,
+        profile: Profile,
+        lane_group: usize,
+        tiles: usize,
+        scratch: &mut Scratch,
+    ) {
+        let lines = row_lines(&self.rank);
+        let planes = node_planes(&self.rank);
+        let node_lines = self.shape.nodes as usize * planes;
+        let nodes = &self.parameters.nodes.expose()[lane_group * node_lines..][..node_lines];
+        let end = &self.parameters.ends.expose()[lane_group];
+        for tile in 0..tiles {
+            let lane_exits = &mut scratch.lane_exits.expose_mut()[tile];
+            match profile {
+                Profile::Strict => {
+                    let ranks = &scratch.ranks.expose()[tile * TILE * lines..][..TILE * lines];
+                    let row_exits = &mut scratch.row_exits.expose_mut()[0];
+                    let slots = self.rank.slots as usize;
+                    kernel::interval_max(backend, nodes, end, ranks, slots, row_exits);
+                    kernel::transpose(backend, row_exits, lane_exits);
+                }
+                Profile::DataOblivious => {
+                    let ranks = &scratch.planes.expose()[tile * lines..][..lines];
+                    kernel::interval_max_rows(backend, nodes, planes, end, ranks, lane_exits);
+                }
+            }
+        }
+    }
+
+    fn leaves(&self, backend: Backend, lane_group: usize, tiles: usize, scratch: &mut Scratch) {
+        let block_lines = self.shape.exit_planes() * self.shape.exit_lines();
+        let first_block = lane_group * LANES;
+        let blocks = LANES.min(self.shape.total_blocks() - first_block);
+        let all: &[Line] = self.parameters.exits.expose();
+        let exits = Exits {
+            tables: &all[first_block * block_lines..][..blocks * block_lines],
+            first_block,
+            blocks_per_sequence: self.shape.blocks as usize,
+            exits: self.shape.nodes as usize + 1,
+            skip_bytes: self.shape.skip_bytes as usize,
+            leaf_width: self.shape.leaf_width as usize,
+        };
+        let lanes = &scratch.lane_exits.expose()[..tiles];
+        let skips = &mut scratch.skips.expose_mut()[..tiles];
+        let sums = tiles * self.shape.outputs();
+        macro_rules! add_with {
+            ($kernel:ident, $all:ident) => {
+                kernel::$kernel(
+                    backend,
+                    exits,
+                    LeafTiles { exits: lanes, skips, sums: &mut $all.expose_mut()[..sums] },
+                )
+            };
+        }
+        match &mut scratch.sums {
+            Sums::F32(all) => add_with!(leaf_sum_f32, all),
+            Sums::F64(all) => add_with!(leaf_sum_f64, all),
+            Sums::I64(all) => add_with!(leaf_sum_i64, all),
+            Sums::U32(all) => add_with!(leaf_sum_u32, all),
+        }
+    }
+}
+
+/// Keys of the rows; the last tile is filled up with the key of zero.
+fn order_keys(
+    backend: Backend,
+    rows: &Rows,
+    first: usize,
+    count: usize,
+    tiles: usize,
+    scratch: &mut Scratch,
+) {
+    let features = rows.features();
+    let (from, length) = (first * features, count * features);
+    match (&rows.values, &mut scratch.keys) {
+        (SecretValues::F32(values), Keys::Narrow(keys)) => {
+            let (keys, rest) = keys.expose_mut()[..tiles * TILE * features].split_at_mut(length);
+            kernel::order_keys_f32(backend, &values.expose()[from..][..length], keys);
+            rest.fill(0);
+        }
+        (SecretValues::F64(values), Keys::Wide(keys)) => {
+            let (keys, rest) = keys.expose_mut()[..tiles * TILE * features].split_at_mut(length);
+            kernel::order_keys_f64(backend, &values.expose()[from..][..length], keys);
+            rest.fill(0);
+        }
+        _ => {}
+    }
+}
+
+fn fill<V: Copy>(sums: &mut [[V; TILE]], base: &[u64], tiles: usize, f: impl Fn(u64) -> V) {
+    for tile in sums.chunks_exact_mut(base.len()).take(tiles) {
+        for (sum, &bits) in tile.iter_mut().zip(base) {
+            *sum = [f(bits); TILE];
+        }
+    }
+}

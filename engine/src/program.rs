@@ -1,0 +1,238 @@
+//! A program: a public shape and secret parameters.
+
+use crate::check;
+use crate::error::ProgramError;
+use crate::schema::{Precision, Schema};
+use crate::shape::{ForestShape, LANES, LinearShape, LinkShape, RankShape, Shape, StepShape};
+use ops::{Line, Secret, Words, bytes_to_lines, lines_to_bytes};
+
+/// A program, ready to evaluate. Only [`compile`](crate::compile) and the checking
+/// [`Program::try_from_parts`] make one, so its parameters fit its shape and no evaluation can
+/// leave the numbers on which float addition takes constant time.
+pub struct Program {
+    shape: Shape,
+    schema: Schema,
+    steps: Vec<Step>,
+}
+
+/// A program taken apart, for carrying it elsewhere.
+pub struct ProgramParts {
+    /// The public half.
+    pub shape: Shape,
+    /// The public face of the model.
+    pub schema: Schema,
+    /// The secret parameters: for each step the byte arrays of [`section_bytes`], in order,
+    /// little-endian.
+    pub sections: Secret<Vec<Vec<u8>>>,
+}
+
+/// One step with its parameters.
+pub(crate) enum Step {
+    Rank(RankShape, RankParameters),
+    Forest(ForestShape, ForestParameters),
+    Linear(LinearShape, Secret<Vec<u64>>),
+    Link(LinkShape),
+}
+
+/// For each rank group and each chunk of 16 slots: the source feature, lowest and highest key that
+/// count as missing, the key that missing becomes, then the thresholds in ascending order.
+pub(crate) enum RankParameters {
+    Narrow(Secret<Vec<Words<i32>>>),
+    Wide(Secret<Vec<Words<i64>>>),
+}
+
+/// Words in a chunk of 16 slots ahead of its thresholds.
+pub(crate) const CHUNK_HEAD: usize = 4;
+
+/// The planes of a forest; see `kernel::interval_max` and `kernel::leaf_sum` for their meaning.
+pub(crate) struct ForestParameters {
+    /// `lane groups x nodes x node_planes` lines.
+    pub(crate) nodes: Secret<Vec<Line>>,
+    /// `lane groups` lines: the first leaf of each lane's last node.
+    pub(crate) ends: Secret<Vec<Line>>,
+    /// `blocks x exit planes x exit lines` lines.
+    pub(crate) exits: Secret<Vec<Line>>,
+    /// Where each output's sum starts: raw bits of the sum's number type.
+    pub(crate) base: Secret<Vec<u64>>,
+}
+
+/// Lines of one node: slot, threshold rank, shift and reach, and the page of the slot where there
+/// are more than 64 slots.
+pub(crate) fn node_planes(rank: &RankShape) -> usize {
+    if rank.slots as usize > LANES { 5 } else { 4 }
+}
+
+impl Program {
+    pub(crate) fn new(shape: Shape, schema: Schema, steps: Vec<Step>) -> Self {
+        Self { shape, schema, steps }
+    }
+
+    /// The public half.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The public face of the model.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Takes the program apart.
+    pub fn into_parts(self) -> ProgramParts {
+        let mut sections = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::Rank(_, RankParameters::Narrow(words)) => {
+                    sections.push(words_to_bytes(words.expose(), |key| key.to_le_bytes()));
+                }
+                Step::Rank(_, RankParameters::Wide(words)) => {
+                    sections.push(words_to_bytes(words.expose(), |key| key.to_le_bytes()));
+                }
+                Step::Forest(_, forest) => {
+                    sections.push(lines_to_bytes(forest.nodes.expose()));
+                    sections.push(lines_to_bytes(forest.ends.expose()));
+                    sections.push(lines_to_bytes(forest.exits.expose()));
+                    sections.push(bits_to_bytes(forest.base.expose()));
+                }
+                Step::Linear(_, weights) => sections.push(bits_to_bytes(weights.expose())),
+                Step::Link(_) => {}
+            }
+        }
+        ProgramParts { shape: self.shape, schema: self.schema, sections: Secret::new(sections) }
+    }
+
+    /// Puts a program together, trusting nothing: counts, lengths, indices, order of thresholds
+    /// and magnitudes are all checked again.
+    ///
+    /// # Leaks
+    /// The shape, the lengths of the sections, and whether all the parameters are valid: one bit.
+    ///
+    /// # Errors
+    /// What is wrong with the public half, by name; [`ProgramError::Parameters`] for anything wrong
+    /// with the secret half, in the same time as for a valid one.
+    pub fn try_from_parts(parts: ProgramParts) -> Result<Self, ProgramError> {
+        check::shape(&parts.shape, &parts.schema)?;
+        let expected = section_bytes(&parts.shape);
+        let sections = parts.sections.expose();
+        if sections.len() != expected.len()
+            || sections.iter().zip(&expected).any(|(found, &bytes)| found.len() as u64 != bytes)
+        {
+            return Err(ProgramError::SectionLength);
+        }
+        let mut sections = sections.iter().map(Vec::as_slice);
+        let mut next = || sections.next().unwrap_or_default();
+        let steps = parts
+            .shape
+            .steps
+            .iter()
+            .map(|step| read_step(step, parts.shape.precision, &mut next))
+            .collect::<Option<Vec<Step>>>()
+            .ok_or(ProgramError::SectionLength)?;
+        let program = Self { shape: parts.shape, schema: parts.schema, steps };
+        // Declassified: whether a program is valid is public, why it is not stays secret.
+        if check::parameters(&program).declassify() {
+            Ok(program)
+        } else {
+            Err(ProgramError::Parameters)
+        }
+    }
+}
+
+/// Bytes of each section of parameters of a valid shape, in order.
+pub fn section_bytes(shape: &Shape) -> Vec<u64> {
+    let key = match shape.precision {
+        Precision::F32 => 4,
+        Precision::F64 => 8,
+    };
+    let mut rank_planes = 0;
+    let mut sections = Vec::new();
+    for step in &shape.steps {
+        match step {
+            StepShape::Rank(rank) => {
+                rank_planes = node_planes(rank) as u64;
+                let words = u64::from(rank.groups)
+                    * u64::from(rank.slots / 16)
+                    * (CHUNK_HEAD as u64 + u64::from(rank.thresholds));
+                sections.push(words * 16 * key);
+            }
+            StepShape::Forest(forest) => {
+                let groups = forest.lane_groups() as u64;
+                let line = LANES as u64;
+                sections.push(groups * u64::from(forest.nodes) * rank_planes * line);
+                sections.push(groups * line);
+                sections.push(
+                    forest.total_blocks() as u64
+                        * (forest.exit_planes() * forest.exit_lines()) as u64
+                        * line,
+                );
+                sections.push(forest.outputs() as u64 * 8);
+            }
+            StepShape::Linear(linear) => {
+                sections.push(u64::from(linear.outputs) * (u64::from(shape.features) + 1) * 8);
+            }
+            StepShape::Link(_) => {}
+        }
+    }
+    sections
+}
+
+fn read_step<'a>(
+    step: &StepShape,
+    precision: Precision,
+    next: &mut impl FnMut() -> &'a [u8],
+) -> Option<Step> {
+    Some(match step {
+        StepShape::Rank(rank) => Step::Rank(
+            *rank,
+            match precision {
+                Precision::F32 => {
+                    RankParameters::Narrow(Secret::new(bytes_to_words(next(), i32::from_le_bytes)?))
+                }
+                Precision::F64 => {
+                    RankParameters::Wide(Secret::new(bytes_to_words(next(), i64::from_le_bytes)?))
+                }
+            },
+        ),
+        StepShape::Forest(forest) => Step::Forest(
+            *forest,
+            ForestParameters {
+                nodes: Secret::new(bytes_to_lines(next())?),
+                ends: Secret::new(bytes_to_lines(next())?),
+                exits: Secret::new(bytes_to_lines(next())?),
+                base: Secret::new(bytes_to_bits(next())?),
+            },
+        ),
+        StepShape::Linear(linear) => Step::Linear(*linear, Secret::new(bytes_to_bits(next())?)),
+        StepShape::Link(link) => Step::Link(*link),
+    })
+}
+
+fn words_to_bytes<K: ops::Key, const N: usize>(
+    words: &[Words<K>],
+    to_bytes: impl Fn(K) -> [u8; N],
+) -> Vec<u8> {
+    words.iter().flat_map(|word| word.0).flat_map(to_bytes).collect()
+}
+
+fn bytes_to_words<K: ops::Key + Default, const N: usize>(
+    bytes: &[u8],
+    from_bytes: impl Fn([u8; N]) -> K,
+) -> Option<Vec<Words<K>>> {
+    let (keys, rest) = bytes.as_chunks::<N>();
+    let (sixteens, odd) = keys.as_chunks::<16>();
+    (rest.is_empty() && odd.is_empty())
+        .then(|| sixteens.iter().map(|keys| Words(keys.map(&from_bytes))).collect())
+}
+
+fn bits_to_bytes(bits: &[u64]) -> Vec<u8> {
+    bits.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn bytes_to_bits(bytes: &[u8]) -> Option<Vec<u64>> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    rest.is_empty().then(|| words.iter().map(|&word| u64::from_le_bytes(word)).collect())
+}

@@ -1,0 +1,135 @@
+//! Everything that an evaluation writes before its results: allocated once a thread, from the shape.
+
+use crate::kernel::TILE;
+use crate::schema::Precision;
+use crate::shape::{LANES, Profile, RankShape, Shape, StepShape, Sum};
+use ops::{Line, Secret};
+
+/// Tiles of rows that pass by each table before the next table is read.
+pub(crate) const BLOCK_TILES: usize = 8;
+/// Rows in a block of tiles.
+pub(crate) const BLOCK_ROWS: usize = BLOCK_TILES * TILE;
+
+/// One thread's memory. All of it is secret, and wiped on drop.
+pub(crate) struct Scratch {
+    pub(crate) keys: Keys,
+    /// `rows x lines`: ranks, the slots of a row side by side.
+    pub(crate) ranks: Secret<Vec<Line>>,
+    /// `tiles x lines` pages: ranks, the rows of a slot side by side (data-oblivious only).
+    pub(crate) planes: Secret<Vec<[Line; LANES]>>,
+    /// One tile's exits, a line for each row.
+    pub(crate) row_exits: Secret<Vec<[Line; TILE]>>,
+    /// `tiles`: exits, a line for each lane.
+    pub(crate) lane_exits: Secret<Vec<[Line; LANES]>>,
+    /// `tiles`: skip counters.
+    pub(crate) skips: Secret<Vec<[Line; 2]>>,
+    pub(crate) sums: Sums,
+    /// `rows x outputs`: margins as f64.
+    pub(crate) margins: Secret<Vec<f64>>,
+    /// `rows x outputs`: after the link.
+    pub(crate) linked: Secret<Vec<f64>>,
+    /// `outputs`: one row's probabilities, where labels are chosen by them.
+    pub(crate) one_row: Secret<Vec<f64>>,
+}
+
+pub(crate) enum Keys {
+    Narrow(Secret<Vec<i32>>),
+    Wide(Secret<Vec<i64>>),
+}
+
+/// `tiles x outputs` running sums.
+pub(crate) enum Sums {
+    F32(Secret<Vec<[f32; TILE]>>),
+    F64(Secret<Vec<[f64; TILE]>>),
+    I64(Secret<Vec<[i64; TILE]>>),
+    U32(Secret<Vec<[u32; TILE]>>),
+}
+
+impl Scratch {
+    pub(crate) fn new(shape: &Shape) -> Self {
+        let sizes = Sizes::of(shape);
+        let features = BLOCK_ROWS * shape.features as usize;
+        let zeros = |n| Secret::new(vec![[Line::default(); LANES]; n]);
+        Self {
+            keys: match shape.precision {
+                Precision::F32 => Keys::Narrow(Secret::new(vec![0; features])),
+                Precision::F64 => Keys::Wide(Secret::new(vec![0; features])),
+            },
+            ranks: Secret::new(vec![Line::default(); sizes.rank_lines]),
+            planes: zeros(sizes.plane_pages),
+            row_exits: zeros(1),
+            lane_exits: zeros(BLOCK_TILES),
+            skips: Secret::new(vec![[Line::default(); 2]; BLOCK_TILES]),
+            sums: match sizes.sum {
+                Sum::SourceF32 => Sums::F32(Secret::new(vec![[0.0; TILE]; sizes.sums])),
+                Sum::SourceF64 => Sums::F64(Secret::new(vec![[0.0; TILE]; sizes.sums])),
+                Sum::Fixed { .. } => Sums::I64(Secret::new(vec![[0; TILE]; sizes.sums])),
+                Sum::LeafIds => Sums::U32(Secret::new(vec![[0; TILE]; sizes.sums])),
+            },
+            margins: Secret::new(vec![0.0; sizes.margins]),
+            linked: Secret::new(vec![0.0; sizes.margins]),
+            one_row: Secret::new(vec![0.0; sizes.outputs]),
+        }
+    }
+
+    /// Bytes that [`Scratch::new`] allocates for this shape.
+    pub(crate) fn bytes(shape: &Shape) -> u64 {
+        let sizes = Sizes::of(shape);
+        let key = match shape.precision {
+            Precision::F32 => 4,
+            Precision::F64 => 8,
+        };
+        let keys = BLOCK_ROWS * shape.features as usize * key;
+        let lines =
+            sizes.rank_lines + (sizes.plane_pages + 1 + BLOCK_TILES) * LANES + BLOCK_TILES * 2;
+        let sums = sizes.sums * TILE * sizes.sum.value_bytes();
+        (keys + lines * 64 + sums + (2 * sizes.margins + sizes.outputs) * 8) as u64
+    }
+}
+
+struct Sizes {
+    rank_lines: usize,
+    plane_pages: usize,
+    sums: usize,
+    sum: Sum,
+    margins: usize,
+    outputs: usize,
+}
+
+impl Sizes {
+    fn of(shape: &Shape) -> Self {
+        let mut sizes = Self {
+            rank_lines: 0,
+            plane_pages: 0,
+            sums: 0,
+            sum: Sum::SourceF64,
+            margins: 0,
+            outputs: 0,
+        };
+        for step in &shape.steps {
+            match step {
+                StepShape::Rank(rank) => {
+                    sizes.rank_lines = BLOCK_ROWS * row_lines(rank);
+                    sizes.plane_pages = match shape.profile {
+                        Profile::Strict => 0,
+                        Profile::DataOblivious => BLOCK_TILES * row_lines(rank),
+                    };
+                }
+                StepShape::Forest(forest) => {
+                    sizes.outputs = forest.outputs();
+                    sizes.sums = BLOCK_TILES * sizes.outputs;
+                    sizes.sum = forest.sum;
+                }
+                StepShape::Linear(linear) => sizes.outputs = linear.outputs as usize,
+                StepShape::Link(_) => {}
+            }
+        }
+        sizes.margins = if sizes.sum == Sum::LeafIds { 0 } else { BLOCK_ROWS * sizes.outputs };
+        sizes
+    }
+}
+
+/// Lines that hold one row's ranks.
+pub(crate) fn row_lines(rank: &RankShape) -> usize {
+    (rank.slots as usize).div_ceil(LANES)
+}

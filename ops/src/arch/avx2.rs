@@ -1,0 +1,241 @@
+//! Lanes on AVX2: 64 bytes in two registers, lookups by four `vpshufb` and selects.
+
+use super::Kernel;
+use crate::lanes::{KeyLanes, Lanes};
+use crate::line::{LINE, Line, Words};
+use std::arch::x86_64::*;
+
+/// Proof that this CPU has AVX2.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+impl Avx2 {
+    pub(super) fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+
+    #[inline(always)]
+    pub(super) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` exists, so `detect` saw the feature that `run_detected` is compiled for.
+        unsafe { run_detected(self, kernel) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline(never)]
+fn run_detected<K: Kernel>(token: Avx2, kernel: K) -> K::Output {
+    kernel.run(token)
+}
+
+/// Reads `N` vectors of 32 bytes.
+#[inline(always)]
+fn load_raw<T, const N: usize>(from: &T) -> [__m256i; N] {
+    const {
+        assert!(size_of::<T>() == 32 * N && align_of::<T>() >= 32);
+    }
+    let first = std::ptr::from_ref(from).cast::<__m256i>();
+    // SAFETY: the reference is to `32 * N` readable bytes, aligned to 32 at least.
+    std::array::from_fn(|part| unsafe { _mm256_load_si256(first.add(part)) })
+}
+
+/// Every intrinsic below needs AVX2, which the token proves.
+macro_rules! with_token {
+    ($body:expr) => {
+        // SAFETY: the method takes an `Avx2`, which only detection of the feature makes.
+        unsafe { $body }
+    };
+}
+
+impl Avx2 {
+    /// One half of a lookup: 32 lanes, any of 64 entries.
+    #[inline(always)]
+    fn lookup_half(self, table: &Line, entries: usize, index: __m256i) -> __m256i {
+        let (sixteens, _) = table.0.as_chunks::<16>();
+        let page = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x30)));
+        let low = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x0f)));
+        let mut out = with_token!(_mm256_setzero_si256());
+        for (number, sixteen) in sixteens.iter().enumerate().take(entries.div_ceil(16)) {
+            // SAFETY: 16 readable bytes, no alignment asked for; the token proves AVX2.
+            let part =
+                unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(sixteen.as_ptr().cast())) };
+            let here = with_token!(_mm256_cmpeq_epi8(page, _mm256_set1_epi8(16 * number as i8)));
+            let value = with_token!(_mm256_shuffle_epi8(part, low));
+            out = with_token!(_mm256_or_si256(out, _mm256_and_si256(here, value)));
+        }
+        out
+    }
+}
+
+impl Lanes for Avx2 {
+    type Bytes = [__m256i; 2];
+    const ROWS: usize = 2;
+
+    #[inline(always)]
+    fn load(self, line: &Line) -> Self::Bytes {
+        load_raw(line)
+    }
+
+    #[inline(always)]
+    fn store(self, bytes: Self::Bytes, line: &mut Line) {
+        let first = std::ptr::from_mut(line).cast::<__m256i>();
+        for (half, value) in bytes.into_iter().enumerate() {
+            // SAFETY: the line is two vectors of 32 writable bytes, aligned to 64.
+            unsafe { _mm256_store_si256(first.add(half), value) }
+        }
+    }
+
+    #[inline(always)]
+    fn splat(self, byte: u8) -> Self::Bytes {
+        [with_token!(_mm256_set1_epi8(byte.cast_signed())); 2]
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        [0, 1].map(|h| with_token!(_mm256_add_epi8(a[h], b[h])))
+    }
+
+    #[inline(always)]
+    fn sub(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        [0, 1].map(|h| with_token!(_mm256_sub_epi8(a[h], b[h])))
+    }
+
+    #[inline(always)]
+    fn and(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        [0, 1].map(|h| with_token!(_mm256_and_si256(a[h], b[h])))
+    }
+
+    #[inline(always)]
+    fn or(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        [0, 1].map(|h| with_token!(_mm256_or_si256(a[h], b[h])))
+    }
+
+    #[inline(always)]
+    fn equal(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
+        [0, 1].map(|h| with_token!(_mm256_cmpeq_epi8(a[h], b[h])))
+    }
+
+    #[inline(always)]
+    fn select(self, mask: Self::Bytes, yes: Self::Bytes, no: Self::Bytes) -> Self::Bytes {
+        [0, 1].map(|h| {
+            with_token!(_mm256_or_si256(
+                _mm256_and_si256(mask[h], yes[h]),
+                _mm256_andnot_si256(mask[h], no[h])
+            ))
+        })
+    }
+
+    #[inline(always)]
+    fn raise_where_greater(
+        self,
+        e: Self::Bytes,
+        x: Self::Bytes,
+        t: Self::Bytes,
+        w: Self::Bytes,
+    ) -> Self::Bytes {
+        // x <= t where the saturating difference is zero; max with zero changes nothing
+        [0, 1].map(|h| {
+            with_token!({
+                let stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(x[h], t[h]), _mm256_setzero_si256());
+                _mm256_max_epu8(e[h], _mm256_andnot_si256(stays, w[h]))
+            })
+        })
+    }
+
+    #[inline(always)]
+    fn lookup(self, table: &Line, entries: usize, index: Self::Bytes) -> Self::Bytes {
+        index.map(|half| self.lookup_half(table, entries, half))
+    }
+
+    #[inline(always)]
+    fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]) {
+        for block in 0..4 {
+            for half in 0..2 {
+                let mut a: [__m256i; 16] =
+                    std::array::from_fn(|row| load_raw::<_, 2>(&from[16 * block + row])[half]);
+                for _ in 0..4 {
+                    let mut b = a;
+                    for i in 0..8 {
+                        b[2 * i] = with_token!(_mm256_unpacklo_epi8(a[i], a[i + 8]));
+                        b[2 * i + 1] = with_token!(_mm256_unpackhi_epi8(a[i], a[i + 8]));
+                    }
+                    a = b;
+                }
+                // register c now holds columns c and 16 + c of this half of these 16 rows
+                for (column, pair) in a.into_iter().enumerate() {
+                    // SAFETY: both are 32 plain bytes.
+                    let pair: [[u8; 16]; 2] = unsafe { std::mem::transmute(pair) };
+                    for (part, bytes) in pair.iter().enumerate() {
+                        let line = &mut to[32 * half + 16 * part + column];
+                        line.0[16 * block..][..16].copy_from_slice(bytes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+macro_rules! key_lanes {
+    ($key:ty, $vectors:literal, $splat:ident, $equal:ident, $greater:ident, $sub:ident) => {
+        impl KeyLanes<$key> for Avx2 {
+            type Keys = [__m256i; $vectors];
+
+            #[inline(always)]
+            fn load_keys(self, words: &Words<$key>) -> Self::Keys {
+                load_raw(words)
+            }
+
+            #[inline(always)]
+            fn splat_key(self, key: $key) -> Self::Keys {
+                [with_token!($splat(key)); $vectors]
+            }
+
+            #[inline(always)]
+            fn keys_equal(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
+                std::array::from_fn(|v| with_token!($equal(a[v], b[v])))
+            }
+
+            #[inline(always)]
+            fn keys_at_least(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
+                // not (b > a)
+                std::array::from_fn(|v| {
+                    with_token!(_mm256_andnot_si256($greater(b[v], a[v]), _mm256_set1_epi8(-1)))
+                })
+            }
+
+            #[inline(always)]
+            fn keys_sub(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
+                std::array::from_fn(|v| with_token!($sub(a[v], b[v])))
+            }
+
+            #[inline(always)]
+            fn keys_and(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
+                std::array::from_fn(|v| with_token!(_mm256_and_si256(a[v], b[v])))
+            }
+
+            #[inline(always)]
+            fn keys_or(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
+                std::array::from_fn(|v| with_token!(_mm256_or_si256(a[v], b[v])))
+            }
+
+            #[inline(always)]
+            fn keys_select(self, mask: Self::Keys, yes: Self::Keys, no: Self::Keys) -> Self::Keys {
+                std::array::from_fn(|v| {
+                    with_token!(_mm256_or_si256(
+                        _mm256_and_si256(mask[v], yes[v]),
+                        _mm256_andnot_si256(mask[v], no[v])
+                    ))
+                })
+            }
+
+            #[inline(always)]
+            fn low_bytes(self, keys: Self::Keys) -> [u8; 16] {
+                // SAFETY: vectors and words are the same plain bytes.
+                let words: [$key; 16] = unsafe { std::mem::transmute(keys) };
+                words.map(|word| word as u8)
+            }
+        }
+    };
+}
+
+key_lanes!(i32, 2, _mm256_set1_epi32, _mm256_cmpeq_epi32, _mm256_cmpgt_epi32, _mm256_sub_epi32);
+key_lanes!(i64, 4, _mm256_set1_epi64x, _mm256_cmpeq_epi64, _mm256_cmpgt_epi64, _mm256_sub_epi64);

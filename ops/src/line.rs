@@ -1,0 +1,33 @@
+//! Aligned storage: one cache line of 64 bytes, or 16 words.
+
+use zeroize::Zeroize;
+
+/// Bytes in a line.
+pub const LINE: usize = 64;
+
+/// 64 bytes on one cache line.
+#[derive(Clone, Copy, Zeroize)]
+#[repr(C, align(64))]
+pub struct Line(pub [u8; LINE]);
+
+impl Default for Line {
+    fn default() -> Self {
+        Self([0; LINE])
+    }
+}
+
+/// 16 words on cache lines of their own.
+#[derive(Clone, Copy, Default, Zeroize)]
+#[repr(C, align(64))]
+pub struct Words<K: Zeroize>(pub [K; 16]);
+
+/// The bytes of some lines, in order.
+pub fn lines_to_bytes(lines: &[Line]) -> Vec<u8> {
+    lines.iter().flat_map(|line| line.0).collect()
+}
+
+/// Whole lines from bytes; `None` where the length is no multiple of 64.
+pub fn bytes_to_lines(bytes: &[u8]) -> Option<Vec<Line>> {
+    let (chunks, rest) = bytes.as_chunks::<LINE>();
+    rest.is_empty().then(|| chunks.iter().map(|&chunk| Line(chunk)).collect())
+}

@@ -1,0 +1,102 @@
+//! The engine gives what the plain model gives: every backend, both profiles, both sums, whole
+//! trees and blocks, one thread and several.
+
+use engine::{
+    CompileOptions, Ensemble, Evaluation, Model, Output, Profile, Purpose, RowValues, Rows, Scores,
+    ShapeClass, SumMode, compile, evaluate, fixed_error_bound,
+};
+use model::{RandomForest, answer, random_forest, rows_around};
+use ops::Backend;
+use proptest::prelude::*;
+use std::num::NonZeroUsize;
+
+fn copy(values: &RowValues) -> RowValues {
+    match values {
+        RowValues::F32(values) => RowValues::F32(values.clone()),
+        RowValues::F64(values) => RowValues::F64(values.clone()),
+    }
+}
+
+fn check(forest: &RandomForest, rows: usize) -> Result<(), TestCaseError> {
+    let parts = forest.build();
+    let values = rows_around(&parts, rows, forest.seed);
+    let expected = answer(&parts, &values);
+    let features = parts.schema.features as usize;
+    let model = Model::Ensemble(Ensemble::try_new(parts).expect("a random forest is valid"));
+    let rows = Rows::try_new(features, copy(&values)).expect("whole rows");
+
+    let profiles = [Profile::Strict, Profile::DataOblivious];
+    let classes = [ShapeClass::Auto, ShapeClass::Exact];
+    for (profile, class) in profiles.into_iter().flat_map(|p| classes.map(|c| (p, c))) {
+        for (purpose, sum) in [
+            (Purpose::LeafIds, SumMode::Source),
+            (Purpose::Scores, SumMode::Source),
+            (Purpose::Scores, SumMode::Fixed),
+        ] {
+            let options = CompileOptions { profile, class, sum, purpose, precision: None };
+            let program = compile(&model, &options).expect("a random forest compiles");
+            let bound = fixed_error_bound(program.shape());
+            for (turn, backend) in Backend::available().into_iter().enumerate() {
+                let evaluation = Evaluation {
+                    output: if purpose == Purpose::LeafIds { Output::Leaf } else { Output::Margin },
+                    backend,
+                    threads: NonZeroUsize::new(1 + turn % 2).expect("not zero"),
+                };
+                let scores = evaluate(&program, &rows, &evaluation, &|_| ()).expect("rows fit");
+                let name = format!("{profile:?} {class:?} {sum:?} {}", backend.name());
+                match scores {
+                    Scores::LeafIds { ids, .. } => {
+                        prop_assert_eq!(&ids, &expected.leaves, "{}", name)
+                    }
+                    Scores::F32 { values, .. } => {
+                        let found: Vec<u32> = values.iter().map(|v| v.to_bits()).collect();
+                        let want: Vec<u32> =
+                            expected.margins.iter().map(|&v| (v as f32).to_bits()).collect();
+                        prop_assert_eq!(found, want, "{}", name);
+                    }
+                    Scores::F64 { values, .. } => match bound {
+                        None => {
+                            let found: Vec<u64> = values.iter().map(|v| v.to_bits()).collect();
+                            let want: Vec<u64> =
+                                expected.margins.iter().map(|v| v.to_bits()).collect();
+                            prop_assert_eq!(found, want, "{}", name);
+                        }
+                        Some(bound) => {
+                            for (found, exact) in values.iter().zip(&expected.exact) {
+                                let slack = exact.abs() * 1e-14;
+                                prop_assert!((found - exact).abs() <= bound + slack, "{}", name);
+                            }
+                        }
+                    },
+                    Scores::Labels(_) => prop_assert!(false, "no labels were asked for"),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #[test]
+    fn random_forests(forest in random_forest(), rows in 1usize..200) {
+        check(&forest, rows)?;
+    }
+}
+
+#[test]
+fn many_rows_and_threads() {
+    let forest = RandomForest {
+        features: 9,
+        outputs: 2,
+        vector_leaves: false,
+        splits: vec![31, 0, 200, 63, 1, 255],
+        chain: 0.3,
+        thresholds: 500,
+        precision: engine::Precision::F32,
+        average: false,
+        missing_value: None,
+        seed: [7; 32],
+    };
+    check(&forest, 1300).expect("equal to the plain model");
+}
