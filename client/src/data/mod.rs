@@ -31,12 +31,12 @@ mod write;
 use std::fs::File;
 use std::path::Path;
 
-use engine::{Precision, Schema};
+use engine::{EvaluateError, Precision, RowValues, Rows, Schema};
 
 pub use error::{DataError, Fault};
 pub use format::Format;
 pub use values::{CopiedColumn, CopiedValues, Values};
-pub use write::{Predictions, ScoreValues, Staged, check, write};
+pub use write::{Predictions, ScoreValues, check, replace_file, write};
 
 use error::Reject;
 
@@ -105,9 +105,16 @@ impl Table {
         &self.copied
     }
 
-    /// The values and the columns to copy, by move.
-    pub fn into_parts(self) -> (Values, Vec<CopiedColumn>) {
-        (self.values, self.copied)
+    /// Hands the values to the engine, which wipes them after use, and the columns to copy.
+    ///
+    /// # Errors
+    /// Never for a table that was read: its values are whole rows.
+    pub fn into_rows(self) -> Result<(Rows, Vec<CopiedColumn>), EvaluateError> {
+        let values = match self.values {
+            Values::F32(values) => RowValues::F32(values),
+            Values::F64(values) => RowValues::F64(values),
+        };
+        Ok((Rows::try_new(self.features, values)?, self.copied))
     }
 }
 

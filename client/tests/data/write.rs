@@ -1,7 +1,7 @@
 //! Predictions: what is written reads back to the same bits.
 
 use client::data::{
-    CopiedColumn, CopiedValues, Fault, Predictions, ScoreValues, Staged, check, write,
+    CopiedColumn, CopiedValues, Fault, Predictions, ScoreValues, check, replace_file, write,
 };
 use engine::Precision::{F32, F64};
 use proptest::prelude::*;
@@ -109,9 +109,10 @@ fn a_failure_leaves_no_file() {
     let error = write(&folder.path("no/such/p.csv"), &predictions).unwrap_err();
     assert!(error.is_io(), "{error}");
     assert!(write(&folder.path("p.txt"), &predictions).is_err());
-    drop(Staged::create(&folder.path("half.csv")).unwrap());
+    check(&folder.path("p.csv"), &predictions).unwrap();
     assert!(folder.names().is_empty());
-    assert!(matches!(Staged::create(std::path::Path::new("/dev/null")), Err(Fault::NotAFile)));
+    let error = replace_file(std::path::Path::new("/dev/null"), b"x").unwrap_err();
+    assert!(matches!(error.fault(), Fault::NotAFile), "{error}");
 }
 
 #[cfg(unix)]

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
-pub use staged::Staged;
+use staged::Staged;
 
 use super::error::{DataError, Fault, Reject};
 use super::format::Format;
@@ -86,12 +86,32 @@ fn numeric_labels(labels: &[String]) -> Option<Numeric> {
     )
 }
 
-/// Refuses early, before any scoring, what [`write`] would refuse about the columns.
+/// Refuses early, before any scoring, what [`write`] would refuse: the values of the scores are not
+/// looked at, and may be none yet.
 ///
 /// # Errors
-/// The same as [`write`], except of the operating system.
+/// The same as [`write`].
 pub fn check(path: &Path, predictions: &Predictions<'_>) -> Result<(), DataError> {
-    check_columns(path, predictions).map(|_| ()).map_err(|reject| reject.in_file(path))
+    let attempt = || -> Result<(), Reject> {
+        check_columns(path, predictions)?;
+        // a folder that can't be written to fails here; the empty file is removed again
+        Staged::create(path).map(drop)?;
+        Ok(())
+    };
+    attempt().map_err(|reject| reject.in_file(path))
+}
+
+/// Puts `bytes` into a file, which appears under its name only when it is complete.
+///
+/// # Errors
+/// `path` is a folder, device or pipe, or the operating system fails; then nothing has changed.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let attempt = || -> Result<(), Fault> {
+        let staged = Staged::create(path)?;
+        io::Write::write_all(&mut staged.file(), bytes).map_err(Fault::Write)?;
+        staged.commit()
+    };
+    attempt().map_err(|fault| Reject::from(fault).in_file(path))
 }
 
 fn check_columns(path: &Path, predictions: &Predictions<'_>) -> Result<Format, Reject> {

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::data::error::Fault;
 
 /// A temporary sibling of the target; removed on drop unless committed.
-#[derive(Debug)]
-pub struct Staged {
+pub(super) struct Staged {
     file: File,
     temporary: PathBuf,
     target: PathBuf,
@@ -20,7 +19,7 @@ impl Staged {
     ///
     /// # Errors
     /// The folder can't be written, or `path` is a folder, device or pipe.
-    pub fn create(path: &Path) -> Result<Self, Fault> {
+    pub(super) fn create(path: &Path) -> Result<Self, Fault> {
         // a rename would replace a link by the file, and a device too
         let target = match fs::canonicalize(path) {
             Ok(target) if !target.is_file() => return Err(Fault::NotAFile),
@@ -41,7 +40,7 @@ impl Staged {
     }
 
     /// The file to write to.
-    pub fn file(&self) -> &File {
+    pub(super) fn file(&self) -> &File {
         &self.file
     }
 
@@ -49,7 +48,7 @@ impl Staged {
     ///
     /// # Errors
     /// The operating system could not write or rename it.
-    pub fn commit(mut self) -> Result<(), Fault> {
+    pub(super) fn commit(mut self) -> Result<(), Fault> {
         self.file.sync_all().map_err(Fault::Write)?;
         fs::rename(&self.temporary, &self.target).map_err(Fault::Write)?;
         self.committed = true;
