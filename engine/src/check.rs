@@ -8,10 +8,10 @@
 
 use crate::ensemble::{MAX_FEATURES, MAX_OUTPUTS, MAX_TREES};
 use crate::error::ProgramError;
-use crate::program::{ForestParameters, Program, RankParameters, Step, node_planes};
+use crate::program::{ForestParameters, Program, RankParameters, RankTables, Step, node_planes};
 use crate::schema::{Precision, Schema};
 use crate::shape::{ForestShape, LANES, RankShape, Shape, StepShape, Sum};
-use ops::{Key, Mask, Words, greater_i64, greater_u64, is_zero_u64};
+use ops::{Key, Mask, greater_i64, greater_u64, is_zero_u64};
 
 /// Most bytes of parameters a program may have.
 pub const MAX_PROGRAM_BYTES: u64 = 8 << 30;
@@ -65,7 +65,7 @@ fn forest_shape(rank: &RankShape, forest: &ForestShape) -> Result<(), ProgramErr
     if rank.slots == 0 || rank.slots > 1 << 14 || !rank.slots.is_multiple_of(16) {
         return fault("slots");
     }
-    if !(1..=255).contains(&rank.thresholds) {
+    if ![15, 31, 63, 127, 255].contains(&rank.thresholds) {
         return fault("thresholds");
     }
     if !(1..=255).contains(&forest.nodes) || forest.skip_bytes > 2 {
@@ -122,8 +122,8 @@ pub(crate) fn parameters(program: &Program) -> Mask {
             Step::Rank(rank, parameters) => {
                 rank_shape = Some(*rank);
                 match parameters {
-                    RankParameters::Narrow(words) => ranks(rank, shape.features, words.expose()),
-                    RankParameters::Wide(words) => ranks(rank, shape.features, words.expose()),
+                    RankParameters::Narrow(tables) => ranks(rank, shape.features, tables),
+                    RankParameters::Wide(tables) => ranks(rank, shape.features, tables),
                 }
             }
             Step::Forest(forest, parameters) => match rank_shape {
@@ -137,17 +137,20 @@ pub(crate) fn parameters(program: &Program) -> Mask {
     valid
 }
 
-fn ranks<K: Key + Into<i64>>(rank: &RankShape, features: u32, words: &[Words<K>]) -> Mask {
-    let chunk = crate::program::CHUNK_HEAD + rank.thresholds as usize;
+fn ranks<K: Key + Into<i64>>(rank: &RankShape, features: u32, tables: &RankTables<K>) -> Mask {
     let mut valid = Mask::yes();
-    for chunk in words.chunks_exact(chunk) {
-        for lane in 0..16 {
-            let source: i64 = chunk[0].0[lane].into();
+    for head in tables.heads.expose() {
+        for source in head[0].0 {
+            let source: i64 = source.into();
             valid = valid.and(greater_u64(u64::from(features), source.cast_unsigned()));
-            for pair in chunk[crate::program::CHUNK_HEAD..].windows(2) {
-                valid =
-                    valid.and(greater_i64(pair[0].0[lane].into(), pair[1].0[lane].into()).not());
-            }
+        }
+    }
+    let thresholds = rank.thresholds as usize;
+    let order: Vec<usize> = ops::search_order(thresholds).collect();
+    for table in tables.tables.expose().chunks_exact((thresholds + 1) / 16) {
+        for pair in order.windows(2) {
+            let [before, after] = [pair[0], pair[1]].map(|entry| table[entry / 16].0[entry % 16]);
+            valid = valid.and(greater_i64(before.into(), after.into()).not());
         }
     }
     valid

@@ -1,7 +1,8 @@
 //! What a program costs, from its shape alone.
 
+use crate::kernel::row_words;
 use crate::program::section_bytes;
-use crate::scratch::{BLOCK_TILES, Scratch, row_lines};
+use crate::scratch::{BLOCK_TILES, Scratch, pages};
 use crate::shape::{LANES, Profile, Shape, StepShape};
 
 /// Memory and work of a program. A function of the shape: the same for every program of it.
@@ -11,8 +12,8 @@ pub struct Cost {
     pub program_bytes: u64,
     /// Bytes that each thread allocates before it reads the first row.
     pub scratch_bytes: u64,
-    /// Kernel steps for one tile of 64 rows: feature and threshold compares of 16 slots, node
-    /// steps of 64 lanes (in profile `data-oblivious` at most), table lookups of 64 rows.
+    /// Kernel steps for one tile of 64 rows: picks and search steps of 16 keys, node steps of 64
+    /// lanes (in profile `data-oblivious` at most), table lookups of 64 rows.
     pub tile_steps: u64,
     /// Rows that share one read of the parameters.
     pub block_rows: u64,
@@ -27,13 +28,14 @@ pub fn cost(shape: &Shape) -> Cost {
     for step in &shape.steps {
         steps += match step {
             StepShape::Rank(rank) => {
-                let compares = u64::from(shape.features) + u64::from(rank.thresholds);
-                let per_row = u64::from(rank.groups) * u64::from(rank.slots / 16) * compares;
+                let chunks = u64::from(rank.groups) * u64::from(rank.slots / 16);
+                let picks = row_words(shape.features as usize) as u64 * LANES as u64;
+                let searches = u64::from((rank.thresholds + 1).ilog2()) * LANES as u64;
                 let turns = match shape.profile {
-                    Profile::Strict => 0,
-                    Profile::DataOblivious => u64::from(rank.groups) * row_lines(rank) as u64,
+                    Profile::Strict => u64::from(rank.groups) * pages(rank) as u64,
+                    Profile::DataOblivious => 0,
                 };
-                per_row * LANES as u64 + turns
+                chunks * (picks + searches) + turns
             }
             StepShape::Forest(forest) => {
                 kernel = match shape.profile {

@@ -14,13 +14,15 @@ mod rank;
 mod transpose;
 
 pub use interval_max::interval_max;
-pub use interval_max_rows::{RankPlanes, interval_max_rows, rank_planes};
-pub use keys::{order_keys_f32, order_keys_f64};
-pub use leaf_sum::{Exits, LeafTiles, leaf_sum_f32, leaf_sum_f64, leaf_sum_i64, leaf_sum_u32};
+pub use interval_max_rows::{RankPlanes, interval_max_rows};
+pub use keys::{order_keys_f32, order_keys_f64, row_words};
+pub use leaf_sum::{
+    Exits, LeafTiles, leaf_sum_f32, leaf_sum_f64, leaf_sum_i64, leaf_sum_u32, row_places,
+};
 pub use linear::linear;
 pub use link::{Linked, link};
 pub use rank::{Slots, rank_f32, rank_f64};
-pub use transpose::transpose;
+pub use transpose::{rank_rows, transpose};
 
 /// Rows of a tile: as many as lanes.
 pub const TILE: usize = crate::shape::LANES;

@@ -104,9 +104,10 @@ impl<'a> Pipeline<'a> {
                 if let Sums::U32(ids) = &scratch.sums {
                     let Into::U32(into) = into else { return };
                     // Declassified: leaf numbers are what the caller asked for.
-                    return by_row(ids.expose(), self.outputs, into, |id| id);
+                    let places = kernel::row_places(self.backend, self.sum.value_bytes());
+                    return by_row(ids.expose(), &places, self.outputs, into, |id| id);
                 }
-                forest.margins(count, scratch);
+                forest.margins(self.backend, count, scratch);
             }
             Body::Linear(weights) => {
                 let SecretValues::F64(values) = &rows.values else { return };
@@ -153,11 +154,17 @@ fn write(values: &[f64], into: Into<'_>) {
     }
 }
 
-/// `tiles x outputs` sums of 64 rows each, to row by row.
-fn by_row<V: Copy, T>(sums: &[[V; TILE]], outputs: usize, into: &mut [T], f: impl Fn(V) -> T) {
+/// `tiles x outputs` sums of 64 rows each, which stand at `places`, to row by row.
+fn by_row<V: Copy, T>(
+    sums: &[[V; TILE]],
+    places: &[usize; TILE],
+    outputs: usize,
+    into: &mut [T],
+    f: impl Fn(V) -> T,
+) {
     for (row, into) in into.chunks_exact_mut(outputs).enumerate() {
         for (output, into) in into.iter_mut().enumerate() {
-            *into = f(sums[row / TILE * outputs + output][row % TILE]);
+            *into = f(sums[row / TILE * outputs + output][places[row % TILE]]);
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::check;
 use crate::error::ProgramError;
 use crate::schema::{Precision, Schema};
 use crate::shape::{ForestShape, LANES, LinearShape, LinkShape, RankShape, Shape, StepShape};
-use ops::{Line, Secret, Words, bytes_to_lines, lines_to_bytes};
+use ops::{Key, Line, Secret, Words, bytes_to_lines, lines_to_bytes};
 
 /// A program, ready to evaluate. Only [`compile`](crate::compile) and the checking
 /// [`Program::try_from_parts`] make one, so its parameters fit its shape and no evaluation can
@@ -34,15 +34,19 @@ pub(crate) enum Step {
     Link(LinkShape),
 }
 
-/// For each rank group and each chunk of 16 slots: the source feature, lowest and highest key that
-/// count as missing, the key that missing becomes, then the thresholds in ascending order.
+/// The slots of all rank groups, with keys of the rows' precision.
 pub(crate) enum RankParameters {
-    Narrow(Secret<Vec<Words<i32>>>),
-    Wide(Secret<Vec<Words<i64>>>),
+    Narrow(RankTables<i32>),
+    Wide(RankTables<i64>),
 }
 
-/// Words in a chunk of 16 slots ahead of its thresholds.
-pub(crate) const CHUNK_HEAD: usize = 4;
+/// See `kernel::Slots`.
+pub(crate) struct RankTables<K: Key> {
+    /// `groups x slots / 16`.
+    pub(crate) heads: Secret<Vec<[Words<K>; 4]>>,
+    /// `groups x slots x (thresholds + 1) / 16`.
+    pub(crate) tables: Secret<Vec<Words<K>>>,
+}
 
 /// The planes of a forest; see `kernel::interval_max` and `kernel::leaf_sum` for their meaning.
 pub(crate) struct ForestParameters {
@@ -86,11 +90,11 @@ impl Program {
         let mut sections = Vec::new();
         for step in &self.steps {
             match step {
-                Step::Rank(_, RankParameters::Narrow(words)) => {
-                    sections.push(words_to_bytes(words.expose(), |key| key.to_le_bytes()));
+                Step::Rank(_, RankParameters::Narrow(tables)) => {
+                    put_tables(&mut sections, tables, i32::to_le_bytes);
                 }
-                Step::Rank(_, RankParameters::Wide(words)) => {
-                    sections.push(words_to_bytes(words.expose(), |key| key.to_le_bytes()));
+                Step::Rank(_, RankParameters::Wide(tables)) => {
+                    put_tables(&mut sections, tables, i64::to_le_bytes);
                 }
                 Step::Forest(_, forest) => {
                     sections.push(lines_to_bytes(forest.nodes.expose()));
@@ -154,10 +158,9 @@ pub fn section_bytes(shape: &Shape) -> Vec<u64> {
         match step {
             StepShape::Rank(rank) => {
                 rank_planes = node_planes(rank) as u64;
-                let words = u64::from(rank.groups)
-                    * u64::from(rank.slots / 16)
-                    * (CHUNK_HEAD as u64 + u64::from(rank.thresholds));
-                sections.push(words * 16 * key);
+                let slots = u64::from(rank.groups) * u64::from(rank.slots);
+                sections.push(slots * 4 * key);
+                sections.push(slots * (u64::from(rank.thresholds) + 1) * key);
             }
             StepShape::Forest(forest) => {
                 let groups = forest.lane_groups() as u64;
@@ -189,12 +192,8 @@ fn read_step<'a>(
         StepShape::Rank(rank) => Step::Rank(
             *rank,
             match precision {
-                Precision::F32 => {
-                    RankParameters::Narrow(Secret::new(bytes_to_words(next(), i32::from_le_bytes)?))
-                }
-                Precision::F64 => {
-                    RankParameters::Wide(Secret::new(bytes_to_words(next(), i64::from_le_bytes)?))
-                }
+                Precision::F32 => RankParameters::Narrow(read_tables(next, i32::from_le_bytes)?),
+                Precision::F64 => RankParameters::Wide(read_tables(next, i64::from_le_bytes)?),
             },
         ),
         StepShape::Forest(forest) => Step::Forest(
@@ -211,21 +210,41 @@ fn read_step<'a>(
     })
 }
 
-fn words_to_bytes<K: ops::Key, const N: usize>(
+fn put_tables<K: Key, const N: usize>(
+    sections: &mut Vec<Vec<u8>>,
+    tables: &RankTables<K>,
+    to_bytes: fn(K) -> [u8; N],
+) {
+    sections.push(words_to_bytes(tables.heads.expose().as_flattened(), to_bytes));
+    sections.push(words_to_bytes(tables.tables.expose(), to_bytes));
+}
+
+fn read_tables<'a, K: Key, const N: usize>(
+    next: &mut impl FnMut() -> &'a [u8],
+    from_bytes: fn([u8; N]) -> K,
+) -> Option<RankTables<K>> {
+    let heads = bytes_to_words(next(), from_bytes)?;
+    let (heads, rest) = heads.as_chunks::<4>();
+    let tables = bytes_to_words(next(), from_bytes)?;
+    rest.is_empty()
+        .then(|| RankTables { heads: Secret::new(heads.to_vec()), tables: Secret::new(tables) })
+}
+
+fn words_to_bytes<K: Key, const N: usize>(
     words: &[Words<K>],
-    to_bytes: impl Fn(K) -> [u8; N],
+    to_bytes: fn(K) -> [u8; N],
 ) -> Vec<u8> {
     words.iter().flat_map(|word| word.0).flat_map(to_bytes).collect()
 }
 
-fn bytes_to_words<K: ops::Key + Default, const N: usize>(
+fn bytes_to_words<K: Key, const N: usize>(
     bytes: &[u8],
-    from_bytes: impl Fn([u8; N]) -> K,
+    from_bytes: fn([u8; N]) -> K,
 ) -> Option<Vec<Words<K>>> {
     let (keys, rest) = bytes.as_chunks::<N>();
     let (sixteens, odd) = keys.as_chunks::<16>();
     (rest.is_empty() && odd.is_empty())
-        .then(|| sixteens.iter().map(|keys| Words(keys.map(&from_bytes))).collect())
+        .then(|| sixteens.iter().map(|keys| Words(keys.map(from_bytes))).collect())
 }
 
 fn bits_to_bytes(bits: &[u64]) -> Vec<u8> {

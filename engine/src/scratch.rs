@@ -1,9 +1,9 @@
 //! Everything that an evaluation writes before its results: allocated once a thread, from the shape.
 
-use crate::kernel::TILE;
+use crate::kernel::{TILE, row_words};
 use crate::schema::Precision;
 use crate::shape::{LANES, Profile, RankShape, Shape, StepShape, Sum};
-use ops::{Line, Secret};
+use ops::{Line, Secret, Words};
 
 /// Tiles of rows that pass by each table before the next table is read.
 pub(crate) const BLOCK_TILES: usize = 8;
@@ -13,10 +13,10 @@ pub(crate) const BLOCK_ROWS: usize = BLOCK_TILES * TILE;
 /// One thread's memory. All of it is secret, and wiped on drop.
 pub(crate) struct Scratch {
     pub(crate) keys: Keys,
-    /// `rows x lines`: ranks, the slots of a row side by side.
-    pub(crate) ranks: Secret<Vec<Line>>,
-    /// `tiles x lines` pages: ranks, the rows of a slot side by side (data-oblivious only).
-    pub(crate) planes: Secret<Vec<[Line; LANES]>>,
+    /// `rows x pages`: ranks, the slots of a row side by side (strict only).
+    pub(crate) rank_rows: Secret<Vec<Line>>,
+    /// `tiles x pages`: ranks, the rows of a slot side by side; one tile at a time in strict.
+    pub(crate) rank_planes: Secret<Vec<[Line; LANES]>>,
     /// One tile's exits, a line for each row.
     pub(crate) row_exits: Secret<Vec<[Line; TILE]>>,
     /// `tiles`: exits, a line for each lane.
@@ -33,8 +33,8 @@ pub(crate) struct Scratch {
 }
 
 pub(crate) enum Keys {
-    Narrow(Secret<Vec<i32>>),
-    Wide(Secret<Vec<i64>>),
+    Narrow(Secret<Vec<Words<i32>>>),
+    Wide(Secret<Vec<Words<i64>>>),
 }
 
 /// `tiles x outputs` running sums.
@@ -48,15 +48,15 @@ pub(crate) enum Sums {
 impl Scratch {
     pub(crate) fn new(shape: &Shape) -> Self {
         let sizes = Sizes::of(shape);
-        let features = BLOCK_ROWS * shape.features as usize;
+        let words = BLOCK_ROWS * row_words(shape.features as usize);
         let zeros = |n| Secret::new(vec![[Line::default(); LANES]; n]);
         Self {
             keys: match shape.precision {
-                Precision::F32 => Keys::Narrow(Secret::new(vec![0; features])),
-                Precision::F64 => Keys::Wide(Secret::new(vec![0; features])),
+                Precision::F32 => Keys::Narrow(Secret::new(vec![Words::default(); words])),
+                Precision::F64 => Keys::Wide(Secret::new(vec![Words::default(); words])),
             },
-            ranks: Secret::new(vec![Line::default(); sizes.rank_lines]),
-            planes: zeros(sizes.plane_pages),
+            rank_rows: Secret::new(vec![Line::default(); sizes.rank_lines]),
+            rank_planes: zeros(sizes.plane_pages),
             row_exits: zeros(1),
             lane_exits: zeros(BLOCK_TILES),
             skips: Secret::new(vec![[Line::default(); 2]; BLOCK_TILES]),
@@ -79,7 +79,7 @@ impl Scratch {
             Precision::F32 => 4,
             Precision::F64 => 8,
         };
-        let keys = BLOCK_ROWS * shape.features as usize * key;
+        let keys = BLOCK_ROWS * row_words(shape.features as usize) * 16 * key;
         let lines =
             sizes.rank_lines + (sizes.plane_pages + 1 + BLOCK_TILES) * LANES + BLOCK_TILES * 2;
         let sums = sizes.sums * TILE * sizes.sum.value_bytes();
@@ -109,10 +109,10 @@ impl Sizes {
         for step in &shape.steps {
             match step {
                 StepShape::Rank(rank) => {
-                    sizes.rank_lines = BLOCK_ROWS * row_lines(rank);
-                    sizes.plane_pages = match shape.profile {
-                        Profile::Strict => 0,
-                        Profile::DataOblivious => BLOCK_TILES * row_lines(rank),
+                    let pages = pages(rank);
+                    (sizes.rank_lines, sizes.plane_pages) = match shape.profile {
+                        Profile::Strict => (BLOCK_ROWS * pages, pages),
+                        Profile::DataOblivious => (0, BLOCK_TILES * pages),
                     };
                 }
                 StepShape::Forest(forest) => {
@@ -129,7 +129,7 @@ impl Sizes {
     }
 }
 
-/// Lines that hold one row's ranks.
-pub(crate) fn row_lines(rank: &RankShape) -> usize {
+/// Pages of 64 slots.
+pub(crate) fn pages(rank: &RankShape) -> usize {
     (rank.slots as usize).div_ceil(LANES)
 }

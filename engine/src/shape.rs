@@ -13,7 +13,7 @@
 //! | trees, blocks per sequence, rank groups | 1, 2, 4, 8, 16, then `m * 2^k` with `m` in 8..=15 (at most 12.5% more) |
 //! | nodes per block | 1, 3, 7, 15, 23, 31, 47, 63, 95, 127, 191, 255; 63 where trees are cut into blocks |
 //! | slots per rank group | 16, 32, 48, 64, 96, 128, 192, 256, then multiples of 256 |
-//! | thresholds per slot | 15, 31, 63, 127, 255 |
+//! | thresholds per slot | 15, 31, 63, 127, 255 (in class `exact` too) |
 //! | fraction bits of a fixed sum | 0, 8, 16, 24, 32, 40, 48, 56 |
 //!
 //! Features, outputs, values per leaf, precision, the divisor of an average, the link and the label
@@ -72,7 +72,7 @@ pub struct RankShape {
     pub groups: u32,
     /// Slots in each set; a multiple of 16.
     pub slots: u32,
-    /// Thresholds per slot, at most 255: a rank is one byte.
+    /// Thresholds per slot: 15, 31, 63, 127 or 255. A rank is one byte.
     pub thresholds: u32,
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod export;
 mod json;
 mod lightgbm;
+mod nodes;
 mod read;
 mod sklearn;
 mod source;

@@ -49,6 +49,15 @@ pub trait Lanes: Copy + KeyLanes<i32> + KeyLanes<i64> {
     fn lookup(self, table: &Line, entries: usize, index: Self::Bytes) -> Self::Bytes;
     /// Transposes 64 x 64 bytes.
     fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]);
+    /// 64 words from their four byte planes, lowest first. Word `i` belongs to lane
+    /// `Self::order_32(i)`: backends put them in whatever order is cheapest.
+    fn words_32(self, planes: [Self::Bytes; 4]) -> [u32; LINE];
+    /// 64 words from their eight byte planes, in the order of `Self::order_64`.
+    fn words_64(self, planes: [Self::Bytes; 8]) -> [u64; LINE];
+    /// The lane that word `i` of [`words_32`](Lanes::words_32) belongs to.
+    fn order_32(i: usize) -> usize;
+    /// The lane that word `i` of [`words_64`](Lanes::words_64) belongs to.
+    fn order_64(i: usize) -> usize;
 }
 
 /// 16 lanes of order keys. A truth value is -1 or 0 in each lane.
@@ -74,4 +83,54 @@ pub trait KeyLanes<K: Key>: Copy {
     fn keys_select(self, mask: Self::Keys, yes: Self::Keys, no: Self::Keys) -> Self::Keys;
     /// The lowest byte of each lane.
     fn low_bytes(self, keys: Self::Keys) -> [u8; 16];
+    /// In each lane, the key of the row at that lane's index, for 16 rows at once. A row is padded
+    /// to whole [`Words`], an even number of them. No address depends on an index; an index past
+    /// the end gives a value without meaning.
+    fn pick_keys(self, rows: &[Words<K>], index: Self::Keys) -> [Self::Keys; 16];
+    /// Lane `j` of result `i` is lane `i` of `keys[j]`.
+    fn transpose_keys(self, keys: [Self::Keys; 16]) -> [Self::Keys; 16];
+    /// In each lane, how many thresholds are at or below the key. `table` holds 15, 31, 63, 127 or
+    /// 255 ascending thresholds as a search tree: entry 1 the middle one, entries `2i` and `2i + 1`
+    /// the middles below and above entry `i`; entry 0 is not used.
+    fn count_at_most(self, table: &[Words<K>], keys: [Self::Keys; 4]) -> [Self::Keys; 4];
+}
+
+/// [`KeyLanes::pick_keys`] by letting every key pass by.
+#[inline(always)]
+pub(crate) fn scan_keys<K: Key, L: KeyLanes<K>>(
+    l: L,
+    rows: &[Words<K>],
+    index: L::Keys,
+) -> [L::Keys; 16] {
+    let words = rows.len() / 16;
+    let mut picked = [l.splat_key(K::from_index(0)); 16];
+    for word in 0..words {
+        for lane in 0..16 {
+            let here = l.keys_equal(index, l.splat_key(K::from_index((16 * word + lane) as u32)));
+            for (row, picked) in picked.iter_mut().enumerate() {
+                let key = l.splat_key(rows[row * words + word].0[lane]);
+                *picked = l.keys_or(*picked, l.keys_and(here, key));
+            }
+        }
+    }
+    picked
+}
+
+/// [`KeyLanes::count_at_most`] by counting all thresholds.
+#[inline(always)]
+pub(crate) fn count_all<K: Key, L: KeyLanes<K>>(
+    l: L,
+    table: &[Words<K>],
+    keys: [L::Keys; 4],
+) -> [L::Keys; 4] {
+    let mut counts = [l.splat_key(K::from_index(0)); 4];
+    for (number, words) in table.iter().enumerate() {
+        for &threshold in &words.0[usize::from(number == 0)..] {
+            let threshold = l.splat_key(threshold);
+            for (count, &key) in counts.iter_mut().zip(&keys) {
+                *count = l.keys_sub(*count, l.keys_at_least(key, threshold));
+            }
+        }
+    }
+    counts
 }

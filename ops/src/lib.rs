@@ -23,7 +23,7 @@ pub use compare::{equal_bytes, greater_i64, greater_u64, is_zero_u64};
 pub use divide::PublicDivisor;
 pub use fixed::{fixed_to_f64, from_f64_vartime};
 pub use lanes::{KeyLanes, Lanes};
-pub use line::{LINE, Line, Words, bytes_to_lines, lines_to_bytes};
+pub use line::{LINE, Line, Words, bytes_to_lines, lines_to_bytes, search_order};
 pub use mask::Mask;
 pub use order::{Key, key_f32, key_f64};
 pub use secret::Secret;

@@ -31,3 +31,14 @@ pub fn bytes_to_lines(bytes: &[u8]) -> Option<Vec<Line>> {
     let (chunks, rest) = bytes.as_chunks::<LINE>();
     rest.is_empty().then(|| chunks.iter().map(|&chunk| Line(chunk)).collect())
 }
+
+/// For each of `count` ascending thresholds (15, 31, 63, 127 or 255), its entry in the search tree
+/// of [`KeyLanes::count_at_most`](crate::KeyLanes::count_at_most).
+pub fn search_order(count: usize) -> impl Iterator<Item = usize> {
+    let levels = (count + 1).ilog2();
+    (1..=count).map(move |place| {
+        // place = odd * 2^k: the entry is on the k-th level from below
+        let below = place.trailing_zeros();
+        (1 << (levels - 1 - below)) + (place >> (below + 1))
+    })
+}

@@ -63,6 +63,13 @@ proptest! {
     }
 }
 
+// sections of a forest's parameters
+const HEADS: usize = 0;
+const TABLES: usize = 1;
+const NODES: usize = 2;
+const EXITS: usize = 4;
+const BASE: usize = 5;
+
 #[test]
 fn invalid_parameters_have_one_code() {
     let forest = model::RandomForest {
@@ -84,20 +91,21 @@ fn invalid_parameters_have_one_code() {
     // a source feature that is not there; thresholds out of order; a slot that is not there; a leaf
     // that is subnormal, infinite, or too large for its sum
     let damage: [(usize, usize, [u8; 4]); 6] = [
-        (0, 0, [3, 0, 0, 0]),
-        (0, 4 * 64, [255, 255, 255, 127]),
-        (1, 0, [63, 0, 0, 0]),
-        (3, 3 * 64, [0x00; 4]),
-        (3, 3 * 64, [0x7f; 4]),
-        (4, 0, 1f32.to_bits().to_le_bytes().map(|b| b | 0x70)),
+        (HEADS, 0, [3, 0, 0, 0]),
+        (TABLES, 4 * 8, i32::MAX.to_le_bytes()),
+        (NODES, 0, [63, 0, 0, 0]),
+        (EXITS, 3 * 64, [0x00; 4]),
+        (EXITS, 3 * 64, [0x7f; 4]),
+        (BASE, 0, 1f32.to_bits().to_le_bytes().map(|b| b | 0x70)),
     ];
     for (section, at, bytes) in damage {
         let mut parts = build();
-        parts.sections.expose_mut()[section][at..at + 4].copy_from_slice(&bytes);
-        if section == 3 {
+        let sections = parts.sections.expose_mut();
+        sections[section][at..at + 4].copy_from_slice(&bytes);
+        if section == EXITS {
             // planes: make the low bytes nonzero so that a zero top byte is a subnormal
             for plane in 0..3 {
-                parts.sections.expose_mut()[section][plane * 64..plane * 64 + 4].fill(0x7f);
+                sections[section][plane * 64..plane * 64 + 4].fill(0x7f);
             }
         }
         let refused = engine::Program::try_from_parts(parts).err();

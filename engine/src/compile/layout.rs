@@ -5,10 +5,10 @@ use super::blocks::{Cut, Exit};
 use super::plain::Splits;
 use super::slots::{Group, Slots};
 use crate::ensemble::EnsembleParts;
-use crate::program::{CHUNK_HEAD, ForestParameters, RankParameters, node_planes};
+use crate::program::{ForestParameters, RankParameters, RankTables, node_planes};
 use crate::schema::Precision;
 use crate::shape::{ForestShape, LANES, RankShape, Sum};
-use ops::{Line, Secret, Words, from_f64_vartime};
+use ops::{Key, Line, Secret, Words, from_f64_vartime, search_order};
 
 /// A lane: a block of a tree, or padding.
 pub(crate) struct Lane<'a> {
@@ -46,42 +46,50 @@ fn pad(lanes: &mut Vec<Lane<'_>>, length: usize) {
     lanes.resize_with(length, || Lane { block: None, following: 0, position: 0 });
 }
 
-/// The slots' parameters, in chunks of 16 slots.
+/// The slots' parameters, in keys of the rows' precision.
 pub(crate) fn rank_parameters(
     rank: &RankShape,
     slots: &Slots,
     splits: &Splits<'_>,
     precision: Precision,
 ) -> RankParameters {
-    let chunk = CHUNK_HEAD + rank.thresholds as usize;
+    match precision {
+        Precision::F32 => {
+            RankParameters::Narrow(rank_tables(rank, slots, splits, |key| key as i32))
+        }
+        Precision::F64 => RankParameters::Wide(rank_tables(rank, slots, splits, |key| key)),
+    }
+}
+
+fn rank_tables<K: Key>(
+    rank: &RankShape,
+    slots: &Slots,
+    splits: &Splits<'_>,
+    narrow: impl Fn(i64) -> K,
+) -> RankTables<K> {
     let chunks = rank.slots as usize / 16;
+    let words = (rank.thresholds as usize + 1) / 16;
     // a padding slot ranks feature 0 against thresholds above every number
-    let padding = |entry: usize| match (entry % chunk, precision) {
-        (0, _) => 0i64,
-        (_, Precision::F32) => i64::from(i32::MAX),
-        (_, Precision::F64) => i64::MAX,
-    };
-    let mut words: Vec<[i64; 16]> =
-        (0..slots.groups.len() * chunks * chunk).map(|entry| [padding(entry); 16]).collect();
-    for (group, words) in slots.groups.iter().zip(words.chunks_exact_mut(chunks * chunk)) {
-        for (number, slot) in group.slots.iter().enumerate() {
-            let (words, lane) = (&mut words[number / 16 * chunk..][..chunk], number % 16);
+    let head = [K::from_index(0), K::NAN, K::LOWEST, K::NAN].map(|key| Words([key; 16]));
+    let mut heads = vec![head; slots.groups.len() * chunks];
+    let mut tables = vec![Words([K::NAN; 16]); slots.groups.len() * 16 * chunks * words];
+    for (group, slots) in slots.groups.iter().enumerate() {
+        for (number, slot) in slots.slots.iter().enumerate() {
             let missing = splits.missing_keys(slot.source);
-            words[0][lane] = i64::from(slot.source.feature);
-            words[1][lane] = missing.low;
-            words[2][lane] = missing.high;
-            words[3][lane] = missing.becomes;
-            for (word, &threshold) in words[CHUNK_HEAD..].iter_mut().zip(&slot.thresholds) {
-                word[lane] = threshold;
+            let head = &mut heads[group * chunks + number / 16];
+            let keys = [missing.low, missing.high, missing.becomes].map(&narrow);
+            head[0].0[number % 16] = K::from_index(slot.source.feature);
+            for (word, key) in head[1..].iter_mut().zip(keys) {
+                word.0[number % 16] = key;
+            }
+            let table = &mut tables[(group * 16 * chunks + number) * words..][..words];
+            let entries = search_order(rank.thresholds as usize);
+            for (entry, &threshold) in entries.zip(&slot.thresholds) {
+                table[entry / 16].0[entry % 16] = narrow(threshold);
             }
         }
     }
-    match precision {
-        Precision::F32 => RankParameters::Narrow(Secret::new(
-            words.into_iter().map(|word| Words(word.map(|key| key as i32))).collect(),
-        )),
-        Precision::F64 => RankParameters::Wide(Secret::new(words.into_iter().map(Words).collect())),
-    }
+    RankTables { heads: Secret::new(heads), tables: Secret::new(tables) }
 }
 
 /// Nodes, exits and base of the forest.

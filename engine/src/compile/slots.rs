@@ -106,10 +106,8 @@ fn deal_with(
         .map(<[_]>::len)
         .max()
         .unwrap_or(1);
-    let thresholds = match class {
-        ShapeClass::Auto => round_thresholds(longest_run),
-        ShapeClass::Exact => longest_run.min(255),
-    };
+    // a search tree is complete: even class exact rounds here
+    let thresholds = round_thresholds(longest_run);
     let groups: Vec<Group> = merged
         .iter()
         .map(|rules| Group {
@@ -134,8 +132,8 @@ fn deal_with(
 
 /// Vector operations per row: ranking once per rank group, and one lookup per page and node.
 fn cost(slots: &Slots, forest: &ForestShape, features: u32) -> u64 {
-    let ranking =
-        slots.groups.len() * (slots.slots / 16) * (2 * features as usize + 2 * slots.thresholds);
+    let levels = (slots.thresholds + 1).ilog2() as usize;
+    let ranking = slots.groups.len() * (slots.slots / 16) * (features as usize / 16 + 6 * levels);
     let pages = slots.slots.div_ceil(LANES);
     let node = if pages == 1 { 4 } else { 3 + 3 * pages };
     (ranking + forest.lane_groups() * forest.nodes as usize * node) as u64

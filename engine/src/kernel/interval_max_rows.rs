@@ -4,39 +4,11 @@
 //! which slot a node reads is an address, and a block ends with its last real node. The rows never
 //! steer anything.
 
-use super::TILE;
 use crate::shape::LANES;
 use ops::{Backend, Kernel, Lanes, Line};
 
-/// Turns the ranks of one tile from one line per row to one line per slot.
-///
-/// `ranks`: `64 x lines`; `planes`: `slots` lines, `lines * 64` of them at least.
-///
-/// # Leaks
-/// Nothing beyond the shape.
-pub fn rank_planes(backend: Backend, ranks: &[Line], planes: &mut RankPlanes) {
-    backend.run(Planes { ranks, planes });
-}
-
-/// Ranks of one tile, one line per slot, in whole pages of 64 slots.
+/// Ranks of one tile, one line per slot, in pages of 64 slots.
 pub type RankPlanes = [[Line; LANES]];
-
-struct Planes<'a> {
-    ranks: &'a [Line],
-    planes: &'a mut RankPlanes,
-}
-
-impl Kernel for Planes<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self, l: L) {
-        let lines = self.planes.len();
-        for (page, planes) in self.planes.iter_mut().enumerate() {
-            let rows: [Line; TILE] = std::array::from_fn(|row| self.ranks[row * lines + page]);
-            l.transpose(&rows, planes);
-        }
-    }
-}
 
 /// Evaluates one lane group on one tile of rows.
 ///

@@ -37,8 +37,27 @@ pub struct LeafTiles<'a, V> {
     pub exits: &'a [[Line; LANES]],
     /// Skip counters of each tile, low and high byte.
     pub skips: &'a mut [[Line; 2]],
-    /// `tiles x outputs` running sums.
+    /// `tiles x outputs` running sums, each tile's rows in the order of [`row_places`].
     pub sums: &'a mut [[V; TILE]],
+}
+
+/// Where each row of a tile stands among the sums of values of 4 or 8 bytes. Public: it is a
+/// matter of the backend.
+pub fn row_places(backend: Backend, value_bytes: usize) -> [usize; TILE] {
+    struct Places(usize);
+    impl Kernel for Places {
+        type Output = [usize; TILE];
+        #[inline(always)]
+        fn run<L: Lanes>(self, _: L) -> Self::Output {
+            let mut places = [0; TILE];
+            for word in 0..TILE {
+                let row = if self.0 == 4 { L::order_32(word) } else { L::order_64(word) };
+                places[row] = word;
+            }
+            places
+        }
+    }
+    backend.run(Places(value_bytes))
 }
 
 /// A number that leaves are added in.
@@ -46,20 +65,21 @@ trait Value: Copy {
     const BYTES: usize;
     /// What changes no sum, in bytes.
     const NOTHING: [u8; 8];
-    fn from_bits(bits: u64) -> Self;
-    fn plus(self, other: Self) -> Self;
+    /// Adds 64 values, given as byte planes, to sums in the order of the lanes' words.
+    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]);
 }
 
 impl Value for f32 {
     const BYTES: usize = 4;
     const NOTHING: [u8; 8] = [0, 0, 0, 0x80, 0, 0, 0, 0];
     #[inline(always)]
-    fn from_bits(bits: u64) -> Self {
-        f32::from_bits(bits as u32)
-    }
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self + other
+    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
+        for (sum, word) in
+            sums.iter_mut().zip(l.words_32([planes[0], planes[1], planes[2], planes[3]]))
+        {
+            let value = f32::from_bits(word);
+            *sum = *sum + value;
+        }
     }
 }
 
@@ -67,12 +87,11 @@ impl Value for f64 {
     const BYTES: usize = 8;
     const NOTHING: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 0x80];
     #[inline(always)]
-    fn from_bits(bits: u64) -> Self {
-        f64::from_bits(bits)
-    }
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self + other
+    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
+        for (sum, word) in sums.iter_mut().zip(l.words_64(planes)) {
+            let value = f64::from_bits(word);
+            *sum = *sum + value;
+        }
     }
 }
 
@@ -80,12 +99,11 @@ impl Value for i64 {
     const BYTES: usize = 8;
     const NOTHING: [u8; 8] = [0; 8];
     #[inline(always)]
-    fn from_bits(bits: u64) -> Self {
-        bits.cast_signed()
-    }
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
+    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
+        for (sum, word) in sums.iter_mut().zip(l.words_64(planes)) {
+            let value = word.cast_signed();
+            *sum = sum.wrapping_add(value);
+        }
     }
 }
 
@@ -93,12 +111,13 @@ impl Value for u32 {
     const BYTES: usize = 4;
     const NOTHING: [u8; 8] = [0; 8];
     #[inline(always)]
-    fn from_bits(bits: u64) -> Self {
-        bits as u32
-    }
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
+    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
+        for (sum, word) in
+            sums.iter_mut().zip(l.words_32([planes[0], planes[1], planes[2], planes[3]]))
+        {
+            let value = word;
+            *sum = sum.wrapping_add(value);
+        }
     }
 }
 
@@ -150,16 +169,16 @@ impl<V: Value> Kernel for LeafSum<'_, V> {
                 for value in 0..exits.leaf_width {
                     let tables = &value_tables[value * V::BYTES * lines..][..V::BYTES * lines];
                     let sum = &mut tiles.sums[tile * outputs + sequence * exits.leaf_width + value];
-                    let mut bytes = [Line::default(); 8];
+                    let mut bytes = [l.splat(0); 8];
                     for plane in 0..V::BYTES {
                         let table = &tables[plane * lines..][..lines];
                         let mut found = look_up(l, table, exits.exits, exit);
                         if let Some(counts) = counts {
                             found = l.select(counts, found, l.splat(V::NOTHING[plane]));
                         }
-                        l.store(found, &mut bytes[plane]);
+                        bytes[plane] = found;
                     }
-                    add(sum, &bytes);
+                    V::add(l, bytes, sum);
                 }
             }
         }
@@ -204,16 +223,4 @@ fn look_up<L: Lanes>(l: L, table: &[Line], exits: usize, exit: L::Bytes) -> L::B
         }
     }
     found
-}
-
-/// Adds the values whose bytes stand in planes.
-#[inline(always)]
-fn add<V: Value>(sum: &mut [V; TILE], bytes: &[Line; 8]) {
-    for (row, sum) in sum.iter_mut().enumerate() {
-        let mut bits = 0u64;
-        for (plane, line) in bytes.iter().enumerate().take(V::BYTES) {
-            bits |= u64::from(line.0[row]) << (8 * plane);
-        }
-        *sum = sum.plus(V::from_bits(bits));
-    }
 }

@@ -1,33 +1,40 @@
 //! Ranking: each slot's feature to the number of its thresholds at or below it.
 //!
-//! Sixteen slots stand side by side, so thresholds are read once for several rows and no address
-//! depends on a value. Which feature a slot reads is secret too: all features pass by, and each lane
-//! keeps its own. The rank is the plain count of thresholds at or below the key; a padding
-//! threshold is above every number.
+//! First 16 slots stand side by side and each picks its feature's key from the row: which feature a
+//! slot reads is secret, so no address depends on it. There missing values become what the slot
+//! makes of them. Then 16 x 16 keys are turned, and 16 rows stand side by side for one slot after
+//! the other: a search tree of the slot's thresholds is read once for 64 rows, and each step of the
+//! search is a lookup among registers, or on backends without such lookups a count of all
+//! thresholds. A padding threshold is above every number.
 
 use super::TILE;
-use crate::program::CHUNK_HEAD;
-use ops::{Backend, Kernel, Key, KeyLanes, Lanes, Line, Words};
+use super::interval_max_rows::RankPlanes;
+use ops::{Backend, Kernel, Key, KeyLanes, Lanes, Words};
 
 /// The slots of one rank group.
 #[derive(Clone, Copy)]
 pub struct Slots<'a, K: Key> {
-    /// `chunks x (head + thresholds)` words.
-    pub words: &'a [Words<K>],
-    /// Thresholds per slot.
-    pub thresholds: usize,
-    /// Columns of a row.
-    pub features: usize,
+    /// For each chunk of 16 slots: source feature, lowest and highest key that count as missing,
+    /// and the key that missing becomes.
+    pub heads: &'a [[Words<K>; 4]],
+    /// For each slot its thresholds as a search tree (`ops::search_order`).
+    pub tables: &'a [Words<K>],
 }
 
 /// Ranks one tile of rows.
 ///
-/// `keys`: `64 x features`; `ranks`: `64 x lines` lines, the slots of a row side by side.
+/// `keys`: `64 x words`, each row padded to an even number of words; `ranks`: one line for each
+/// slot, in pages of 64.
 ///
 /// # Leaks
 /// Nothing beyond the shape.
-pub fn rank_f32(backend: Backend, slots: Slots<'_, i32>, keys: &[i32], ranks: &mut [Line]) {
-    struct Rank<'a>(Slots<'a, i32>, &'a [i32], &'a mut [Line]);
+pub fn rank_f32(
+    backend: Backend,
+    slots: Slots<'_, i32>,
+    keys: &[Words<i32>],
+    ranks: &mut RankPlanes,
+) {
+    struct Rank<'a>(Slots<'a, i32>, &'a [Words<i32>], &'a mut RankPlanes);
     impl Kernel for Rank<'_> {
         type Output = ();
         #[inline(always)]
@@ -42,8 +49,13 @@ pub fn rank_f32(backend: Backend, slots: Slots<'_, i32>, keys: &[i32], ranks: &m
 ///
 /// # Leaks
 /// Nothing beyond the shape.
-pub fn rank_f64(backend: Backend, slots: Slots<'_, i64>, keys: &[i64], ranks: &mut [Line]) {
-    struct Rank<'a>(Slots<'a, i64>, &'a [i64], &'a mut [Line]);
+pub fn rank_f64(
+    backend: Backend,
+    slots: Slots<'_, i64>,
+    keys: &[Words<i64>],
+    ranks: &mut RankPlanes,
+) {
+    struct Rank<'a>(Slots<'a, i64>, &'a [Words<i64>], &'a mut RankPlanes);
     impl Kernel for Rank<'_> {
         type Output = ();
         #[inline(always)]
@@ -54,41 +66,37 @@ pub fn rank_f64(backend: Backend, slots: Slots<'_, i64>, keys: &[i64], ranks: &m
     backend.run(Rank(slots, keys, ranks));
 }
 
-/// Rows that share one pass over a chunk's thresholds.
-const ROWS: usize = 4;
-
 #[inline(always)]
-fn rank<K: Key, L: KeyLanes<K>>(l: L, slots: Slots<'_, K>, keys: &[K], ranks: &mut [Line]) {
-    let lines = ranks.len() / TILE;
-    let chunk = CHUNK_HEAD + slots.thresholds;
-    for (number, words) in slots.words.chunks_exact(chunk).enumerate() {
-        let (head, thresholds) = words.split_at(CHUNK_HEAD);
-        let [source, low, high, becomes] = [0, 1, 2, 3].map(|entry| l.load_keys(&head[entry]));
-        for first in (0..TILE).step_by(ROWS) {
-            let rows = &keys[first * slots.features..][..ROWS * slots.features];
-            let mut x = [l.splat_key(K::from_index(0)); ROWS];
-            for feature in 0..slots.features {
-                let here = l.keys_equal(source, l.splat_key(K::from_index(feature as u32)));
-                for (row, x) in x.iter_mut().enumerate() {
-                    let key = l.splat_key(rows[row * slots.features + feature]);
-                    *x = l.keys_or(*x, l.keys_and(here, key));
-                }
+fn rank<K: Key, L: KeyLanes<K>>(
+    l: L,
+    slots: Slots<'_, K>,
+    keys: &[Words<K>],
+    ranks: &mut RankPlanes,
+) {
+    let row_words = keys.len() / TILE;
+    let table_words = slots.tables.len() / (16 * slots.heads.len());
+    let tables = slots.tables.chunks_exact(16 * table_words);
+    for (number, (head, tables)) in slots.heads.iter().zip(tables).enumerate() {
+        let [source, low, high, becomes] = head;
+        let source = l.load_keys(source);
+        let (low, high, becomes) = (l.load_keys(low), l.load_keys(high), l.load_keys(becomes));
+        let nan = l.splat_key(K::NAN);
+        let mut by_slot = [[l.splat_key(K::from_index(0)); 16]; 4];
+        for (rows, by_slot) in keys.chunks_exact(16 * row_words).zip(&mut by_slot) {
+            let mut picked = l.pick_keys(rows, source);
+            for key in &mut picked {
+                let inside = l.keys_and(l.keys_at_least(*key, low), l.keys_at_least(high, *key));
+                let missing = l.keys_or(l.keys_equal(*key, nan), inside);
+                *key = l.keys_select(missing, becomes, *key);
             }
-            let x = x.map(|x| {
-                let nan = l.keys_equal(x, l.splat_key(K::NAN));
-                let inside = l.keys_and(l.keys_at_least(x, low), l.keys_at_least(high, x));
-                l.keys_select(l.keys_or(nan, inside), becomes, x)
-            });
-            let mut count = [l.splat_key(K::from_index(0)); ROWS];
-            for threshold in thresholds {
-                let threshold = l.load_keys(threshold);
-                for (count, &x) in count.iter_mut().zip(&x) {
-                    *count = l.keys_sub(*count, l.keys_at_least(x, threshold));
-                }
-            }
-            for (row, count) in count.into_iter().enumerate() {
-                let line = &mut ranks[(first + row) * lines + number / 4];
-                line.0[number % 4 * 16..][..16].copy_from_slice(&l.low_bytes(count));
+            *by_slot = l.transpose_keys(picked);
+        }
+        for (slot, table) in tables.chunks_exact(table_words).enumerate() {
+            let keys = [by_slot[0][slot], by_slot[1][slot], by_slot[2][slot], by_slot[3][slot]];
+            let counts = l.count_at_most(table, keys);
+            let line = &mut ranks[number / 4][number % 4 * 16 + slot];
+            for (bytes, count) in line.0.as_chunks_mut::<16>().0.iter_mut().zip(counts) {
+                *bytes = l.low_bytes(count);
             }
         }
     }

@@ -2,11 +2,11 @@
 
 use crate::kernel::{self, Exits, LeafTiles, Slots, TILE};
 use crate::pipeline::by_row;
-use crate::program::{CHUNK_HEAD, ForestParameters, RankParameters, node_planes};
+use crate::program::{ForestParameters, RankParameters, node_planes};
 use crate::rows::{Rows, SecretValues};
-use crate::scratch::{Keys, Scratch, Sums, row_lines};
+use crate::scratch::{Keys, Scratch, Sums, pages};
 use crate::shape::{ForestShape, LANES, Profile, RankShape, Sum};
-use ops::{Backend, Line, PublicDivisor, fixed_to_f64};
+use ops::{Backend, Line, PublicDivisor, Words, fixed_to_f64};
 
 /// A forest's steps with their parameters.
 pub(super) struct Forest<'a> {
@@ -53,15 +53,16 @@ impl<'a> Forest<'a> {
     }
 
     /// The sums of `count` rows to margins.
-    pub(super) fn margins(&self, count: usize, scratch: &mut Scratch) {
+    pub(super) fn margins(&self, backend: Backend, count: usize, scratch: &mut Scratch) {
         let outputs = self.shape.outputs();
         let margins = &mut scratch.margins.expose_mut()[..count * outputs];
+        let places = kernel::row_places(backend, self.shape.sum.value_bytes());
         let divide = |sum: f64| self.average.as_ref().map_or(sum, |n| n.divide(sum));
         match (&scratch.sums, self.shape.sum) {
-            (Sums::F32(sums), _) => by_row(sums.expose(), outputs, margins, f64::from),
-            (Sums::F64(sums), _) => by_row(sums.expose(), outputs, margins, divide),
+            (Sums::F32(sums), _) => by_row(sums.expose(), &places, outputs, margins, f64::from),
+            (Sums::F64(sums), _) => by_row(sums.expose(), &places, outputs, margins, divide),
             (Sums::I64(sums), Sum::Fixed { fraction_bits }) => {
-                by_row(sums.expose(), outputs, margins, |sum| {
+                by_row(sums.expose(), &places, outputs, margins, |sum| {
                     divide(fixed_to_f64(sum, fraction_bits))
                 });
             }
@@ -89,27 +90,35 @@ impl<'a> Forest<'a> {
         tiles: usize,
         scratch: &mut Scratch,
     ) {
-        let lines = row_lines(&self.rank);
-        let thresholds = self.rank.thresholds as usize;
-        let words = self.rank.slots as usize / 16 * (CHUNK_HEAD + thresholds);
-        let words = group * words..(group + 1) * words;
+        let pages = pages(&self.rank);
+        let row_words = kernel::row_words(features) * TILE;
+        let chunks = self.rank.slots as usize / 16;
+        let words = self.rank.slots as usize * (self.rank.thresholds as usize + 1) / 16;
         for tile in 0..tiles {
-            let keys = tile * TILE * features..(tile + 1) * TILE * features;
-            let ranks = &mut scratch.ranks.expose_mut()[tile * TILE * lines..][..TILE * lines];
+            let keys = tile * row_words..(tile + 1) * row_words;
+            let first_page = if profile == Profile::Strict { 0 } else { tile * pages };
+            let planes = &mut scratch.rank_planes.expose_mut()[first_page..][..pages];
+            macro_rules! rank_with {
+                ($kernel:ident, $tables:ident, $keys:ident) => {{
+                    let slots = Slots {
+                        heads: &$tables.heads.expose()[group * chunks..][..chunks],
+                        tables: &$tables.tables.expose()[group * words..][..words],
+                    };
+                    kernel::$kernel(backend, slots, &$keys.expose()[keys], planes);
+                }};
+            }
             match (self.ranks, &scratch.keys) {
-                (RankParameters::Narrow(all), Keys::Narrow(row_keys)) => {
-                    let slots = Slots { words: &all.expose()[words.clone()], thresholds, features };
-                    kernel::rank_f32(backend, slots, &row_keys.expose()[keys], ranks);
+                (RankParameters::Narrow(tables), Keys::Narrow(all)) => {
+                    rank_with!(rank_f32, tables, all);
                 }
-                (RankParameters::Wide(all), Keys::Wide(row_keys)) => {
-                    let slots = Slots { words: &all.expose()[words.clone()], thresholds, features };
-                    kernel::rank_f64(backend, slots, &row_keys.expose()[keys], ranks);
+                (RankParameters::Wide(tables), Keys::Wide(all)) => {
+                    rank_with!(rank_f64, tables, all);
                 }
                 _ => {}
             }
-            if profile == Profile::DataOblivious {
-                let planes = &mut scratch.planes.expose_mut()[tile * lines..][..lines];
-                kernel::rank_planes(backend, ranks, planes);
+            if profile == Profile::Strict {
+                let rows = tile * TILE * pages..(tile + 1) * TILE * pages;
+                kernel::rank_rows(backend, planes, &mut scratch.rank_rows.expose_mut()[rows]);
             }
         }
     }
@@ -123,7 +132,7 @@ impl<'a> Forest<'a> {
         tiles: usize,
         scratch: &mut Scratch,
     ) {
-        let lines = row_lines(&self.rank);
+        let pages = pages(&self.rank);
         let planes = node_planes(&self.rank);
         let node_lines = self.shape.nodes as usize * planes;
         let nodes = &self.parameters.nodes.expose()[lane_group * node_lines..][..node_lines];
@@ -132,14 +141,14 @@ impl<'a> Forest<'a> {
             let lane_exits = &mut scratch.lane_exits.expose_mut()[tile];
             match profile {
                 Profile::Strict => {
-                    let ranks = &scratch.ranks.expose()[tile * TILE * lines..][..TILE * lines];
+                    let ranks = &scratch.rank_rows.expose()[tile * TILE * pages..][..TILE * pages];
                     let row_exits = &mut scratch.row_exits.expose_mut()[0];
                     let slots = self.rank.slots as usize;
                     kernel::interval_max(backend, nodes, end, ranks, slots, row_exits);
                     kernel::transpose(backend, row_exits, lane_exits);
                 }
                 Profile::DataOblivious => {
-                    let ranks = &scratch.planes.expose()[tile * lines..][..lines];
+                    let ranks = &scratch.rank_planes.expose()[tile * pages..][..pages];
                     kernel::interval_max_rows(backend, nodes, planes, end, ranks, lane_exits);
                 }
             }
@@ -190,18 +199,21 @@ fn order_keys(
     scratch: &mut Scratch,
 ) {
     let features = rows.features();
-    let (from, length) = (first * features, count * features);
+    let words = kernel::row_words(features);
+    macro_rules! keys_with {
+        ($kernel:ident, $values:ident, $keys:ident) => {{
+            let values = &$values.expose()[first * features..][..count * features];
+            let keys = &mut $keys.expose_mut()[..tiles * TILE * words];
+            let (keys, rest) = keys.split_at_mut(count * words);
+            kernel::$kernel(backend, features, values, keys);
+            rest.fill(Words::default());
+        }};
+    }
     match (&rows.values, &mut scratch.keys) {
-        (SecretValues::F32(values), Keys::Narrow(keys)) => {
-            let (keys, rest) = keys.expose_mut()[..tiles * TILE * features].split_at_mut(length);
-            kernel::order_keys_f32(backend, &values.expose()[from..][..length], keys);
-            rest.fill(0);
+        (SecretValues::F32(values), Keys::Narrow(all)) => {
+            keys_with!(order_keys_f32, values, all);
         }
-        (SecretValues::F64(values), Keys::Wide(keys)) => {
-            let (keys, rest) = keys.expose_mut()[..tiles * TILE * features].split_at_mut(length);
-            kernel::order_keys_f64(backend, &values.expose()[from..][..length], keys);
-            rest.fill(0);
-        }
+        (SecretValues::F64(values), Keys::Wide(all)) => keys_with!(order_keys_f64, values, all),
         _ => {}
     }
 }

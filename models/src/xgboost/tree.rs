@@ -6,6 +6,7 @@
 
 use crate::error::ImportError;
 use crate::json::{Count, Flag, Strict, fields};
+use crate::nodes::{Layout, layout};
 use engine::ensemble::{Child, Compare, Missing, Split, Tree};
 
 /// The arrays of one tree, as the file has them.
@@ -66,51 +67,42 @@ pub(super) fn vector_leaf(place: &str) -> ImportError {
 
 fn one(index: usize, raw: &RawTree, output: u32) -> Result<Tree, ImportError> {
     check_arrays(index, raw)?;
-    let order = preorder(index, raw)?;
-    // Where each node went: a number among the splits or among the leaves.
-    let mut place = vec![Child::Leaf(0); raw.left.len()];
-    let (mut splits, mut leaves) = (0u32, 0u32);
-    for &node in &order {
-        if is_leaf(raw, node) {
-            place[node] = Child::Leaf(leaves);
-            leaves += 1;
-        } else {
-            place[node] = Child::Split(splits);
-            splits += 1;
-        }
-    }
+    let layout = layout(index, &raw.left, &raw.right)?;
+    check_unreached(index, raw, &layout)?;
     let mut tree = Tree {
         output,
-        root: place[0],
-        splits: Vec::with_capacity(splits as usize),
-        leaf_ids: Vec::with_capacity(leaves as usize),
-        leaf_values: Vec::with_capacity(leaves as usize),
+        root: layout.child(0),
+        splits: Vec::with_capacity(layout.splits()),
+        leaf_ids: Vec::with_capacity(layout.leaves),
+        leaf_values: Vec::with_capacity(layout.leaves),
     };
-    for node in order {
-        if is_leaf(raw, node) {
+    for &node in &layout.order {
+        if let Child::Leaf(_) = layout.place[node] {
             tree.leaf_ids.push(node as u32);
             tree.leaf_values.push(f64::from(raw.value[node]));
-        } else {
-            tree.splits.push(Split {
-                feature: raw.feature[node],
-                threshold: f64::from(raw.value[node]),
-                compare: Compare::Less,
-                missing: if raw.default_left[node].0 {
-                    Missing::NanLeft
-                } else {
-                    Missing::NanRight
-                },
-                // preorder() has proven both children to be nodes
-                left: place[raw.left[node] as usize],
-                right: place[raw.right[node] as usize],
-            });
+            continue;
         }
+        if raw
+            .split_type
+            .as_ref()
+            .is_some_and(|types| types[node] != 0)
+        {
+            return Err(categorical(format!("tree {index}, node {node}")));
+        }
+        tree.splits.push(Split {
+            feature: raw.feature[node],
+            threshold: f64::from(raw.value[node]),
+            compare: Compare::Less,
+            missing: if raw.default_left[node].0 {
+                Missing::NanLeft
+            } else {
+                Missing::NanRight
+            },
+            left: layout.child(raw.left[node]),
+            right: layout.child(raw.right[node]),
+        });
     }
     Ok(tree)
-}
-
-fn is_leaf(raw: &RawTree, node: usize) -> bool {
-    raw.left[node] == -1
 }
 
 fn check_arrays(index: usize, raw: &RawTree) -> Result<(), ImportError> {
@@ -160,57 +152,16 @@ fn check_arrays(index: usize, raw: &RawTree) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// The nodes that the root reaches, parents first. Iterative: depth is the file's choice.
-fn preorder(index: usize, raw: &RawTree) -> Result<Vec<usize>, ImportError> {
-    let nodes = raw.left.len();
-    let mut seen = vec![false; nodes];
-    let mut order = Vec::new();
-    let mut open = vec![0usize];
-    let wrong = |node: usize, what: &str| {
-        ImportError::malformed(format!("tree {index}, node {node}"), what)
-    };
-    while let Some(node) = open.pop() {
-        if std::mem::replace(&mut seen[node], true) {
-            return Err(wrong(
-                node,
-                "it has two parents, or the child links form a cycle",
-            ));
-        }
-        order.push(node);
-        if is_leaf(raw, node) {
-            if raw.right[node] != -1 {
-                return Err(wrong(node, "it has a right child but no left child"));
-            }
-            continue;
-        }
-        if raw
-            .split_type
-            .as_ref()
-            .is_some_and(|types| types[node] != 0)
-        {
-            return Err(categorical(format!("tree {index}, node {node}")));
-        }
-        for child in [raw.right[node], raw.left[node]] {
-            match usize::try_from(child) {
-                Ok(child) if child < nodes => open.push(child),
-                _ => {
-                    return Err(wrong(
-                        node,
-                        &format!("its child {child} is no node of the tree"),
-                    ));
-                }
-            }
-        }
-    }
-    let unreached = (nodes - order.len()) as u64;
+fn check_unreached(index: usize, raw: &RawTree, layout: &Layout) -> Result<(), ImportError> {
+    let unreached = (raw.left.len() - layout.order.len()) as u64;
     let deleted = raw.params.0.num_deleted.map_or(0, |count| count.0);
-    if unreached != deleted {
-        return Err(ImportError::malformed(
-            format!("tree {index}"),
-            format!("the root does not reach {unreached} nodes, but num_deleted is {deleted}"),
-        ));
+    if unreached == deleted {
+        return Ok(());
     }
-    Ok(order)
+    Err(ImportError::malformed(
+        format!("tree {index}"),
+        format!("the root does not reach {unreached} nodes, but num_deleted is {deleted}"),
+    ))
 }
 
 fn categorical(place: String) -> ImportError {

@@ -1,7 +1,7 @@
 //! A plain, branchy reading of an ensemble, as the libraries do it. Test code only.
 
 use engine::ensemble::{Child, Compare, Missing, Split, ZERO_THRESHOLD};
-use engine::{EnsembleParts, LabelRule, Link, Precision};
+use engine::{EnsembleParts, LabelRule, LinearParts, Link, Precision};
 
 pub(crate) struct Evaluation {
     pub(crate) leaves: Vec<u32>,
@@ -67,7 +67,37 @@ fn goes_left(parts: &EnsembleParts, split: &Split, value: f64) -> bool {
     }
 }
 
-pub(crate) fn label(parts: &EnsembleParts, margins: &[f64]) -> Option<usize> {
+pub(crate) fn linear(parts: &LinearParts, row: &[f64]) -> Vec<f64> {
+    let features = parts.schema.features as usize;
+    let one = |(weights, intercept): (&[f64], &f64)| {
+        weights.iter().zip(row).map(|(w, x)| w * x).sum::<f64>() + intercept
+    };
+    parts
+        .coefficients
+        .chunks(features)
+        .zip(&parts.intercepts)
+        .map(one)
+        .collect()
+}
+
+/// Probabilities per class as scikit-learn returns them; one output of two classes gives two.
+pub(crate) fn probabilities(link: Link, margins: &[f64]) -> Vec<f64> {
+    let sigmoid = |scale: f64, m: f64| 1.0 / (1.0 + (-scale * m).exp());
+    let normalised = |values: Vec<f64>| {
+        let sum: f64 = values.iter().sum();
+        values.into_iter().map(|v| v / sum).collect()
+    };
+    match (link, margins) {
+        (Link::Sigmoid { scale }, &[m]) => vec![1.0 - sigmoid(scale, m), sigmoid(scale, m)],
+        (Link::Sigmoid { scale }, _) => margins.iter().map(|&m| sigmoid(scale, m)).collect(),
+        (Link::Softmax, _) => normalised(margins.iter().map(|m| m.exp()).collect()),
+        (Link::OneVersusRest, _) => normalised(margins.iter().map(|&m| sigmoid(1.0, m)).collect()),
+        (Link::Exp, _) => margins.iter().map(|m| m.exp()).collect(),
+        (Link::Identity | Link::Proportion, _) => margins.to_vec(),
+    }
+}
+
+pub(crate) fn choose(rule: LabelRule, link: Link, margins: &[f64]) -> Option<usize> {
     let first_largest = |values: &[f64]| {
         let mut best = 0;
         for (k, value) in values.iter().enumerate() {
@@ -77,17 +107,12 @@ pub(crate) fn label(parts: &EnsembleParts, margins: &[f64]) -> Option<usize> {
         }
         best
     };
-    match parts.schema.label {
+    match rule {
         LabelRule::None => None,
         LabelRule::Flip { flip } => Some(usize::from(margins[0] >= flip)),
         LabelRule::ArgMaxMargin => Some(first_largest(margins)),
-        LabelRule::ArgMaxProbability => Some(first_largest(&match parts.link {
-            Link::Sigmoid { scale } => margins
-                .iter()
-                .map(|m| 1.0 / (1.0 + (-scale * m).exp()))
-                .collect(),
-            // softmax keeps the order but for ties by rounding, which no golden row has
-            _ => margins.to_vec(),
-        })),
+        // softmax keeps the order but for ties by rounding, which no golden row has
+        LabelRule::ArgMaxProbability if link == Link::Softmax => Some(first_largest(margins)),
+        LabelRule::ArgMaxProbability => Some(first_largest(&probabilities(link, margins))),
     }
 }

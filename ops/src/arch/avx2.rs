@@ -1,7 +1,7 @@
 //! Lanes on AVX2: 64 bytes in two registers, lookups by four `vpshufb` and selects.
 
 use super::Kernel;
-use crate::lanes::{KeyLanes, Lanes};
+use crate::lanes::{KeyLanes, Lanes, count_all, scan_keys};
 use crate::line::{LINE, Line, Words};
 use std::arch::x86_64::*;
 
@@ -195,6 +195,54 @@ impl Lanes for Avx2 {
             }
         }
     }
+
+    /// Unpacks bytes to words within each 16-byte part.
+    #[inline(always)]
+    fn words_32(self, planes: [Self::Bytes; 4]) -> [u32; LINE] {
+        let [a, b, c, d] = planes;
+        let mut words = [with_token!(_mm256_setzero_si256()); 8];
+        for half in 0..2 {
+            let low = with_token!(_mm256_unpacklo_epi8(a[half], b[half]));
+            let high = with_token!(_mm256_unpackhi_epi8(a[half], b[half]));
+            let low2 = with_token!(_mm256_unpacklo_epi8(c[half], d[half]));
+            let high2 = with_token!(_mm256_unpackhi_epi8(c[half], d[half]));
+            words[4 * half] = with_token!(_mm256_unpacklo_epi16(low, low2));
+            words[4 * half + 1] = with_token!(_mm256_unpackhi_epi16(low, low2));
+            words[4 * half + 2] = with_token!(_mm256_unpacklo_epi16(high, high2));
+            words[4 * half + 3] = with_token!(_mm256_unpackhi_epi16(high, high2));
+        }
+        // SAFETY: vectors and words are the same plain bytes.
+        unsafe { std::mem::transmute(words) }
+    }
+
+    /// Two halves of [`words_32`](Lanes::words_32), unpacked to pairs.
+    #[inline(always)]
+    fn words_64(self, planes: [Self::Bytes; 8]) -> [u64; LINE] {
+        let [a, b, c, d, e, f, g, h] = planes;
+        // SAFETY: vectors and words are the same plain bytes.
+        let low: [__m256i; 8] = unsafe { std::mem::transmute(self.words_32([a, b, c, d])) };
+        // SAFETY: as above.
+        let high: [__m256i; 8] = unsafe { std::mem::transmute(self.words_32([e, f, g, h])) };
+        let mut words = [with_token!(_mm256_setzero_si256()); 16];
+        for part in 0..8 {
+            words[2 * part] = with_token!(_mm256_unpacklo_epi32(low[part], high[part]));
+            words[2 * part + 1] = with_token!(_mm256_unpackhi_epi32(low[part], high[part]));
+        }
+        // SAFETY: vectors and words are the same plain bytes.
+        unsafe { std::mem::transmute(words) }
+    }
+
+    #[inline(always)]
+    fn order_32(i: usize) -> usize {
+        let (vector, part, word) = (i / 8, i / 4 % 2, i % 4);
+        32 * (vector / 4) + 16 * part + 4 * (vector % 4) + word
+    }
+
+    #[inline(always)]
+    fn order_64(i: usize) -> usize {
+        let (vector, part, word) = (i / 4, i / 2 % 2, i % 2);
+        32 * (vector / 8) + 16 * part + 2 * (vector % 8) + word
+    }
 }
 
 macro_rules! key_lanes {
@@ -255,6 +303,34 @@ macro_rules! key_lanes {
                 // SAFETY: vectors and words are the same plain bytes.
                 let words: [$key; 16] = unsafe { std::mem::transmute(keys) };
                 words.map(|word| word as u8)
+            }
+
+            #[inline(always)]
+            fn pick_keys(self, rows: &[Words<$key>], index: Self::Keys) -> [Self::Keys; 16] {
+                scan_keys(self, rows, index)
+            }
+
+            #[inline(always)]
+            fn transpose_keys(self, keys: [Self::Keys; 16]) -> [Self::Keys; 16] {
+                // SAFETY: vectors and words are the same plain bytes.
+                let from: [[$key; 16]; 16] = unsafe { std::mem::transmute(keys) };
+                let mut to = [[0; 16]; 16];
+                for (i, to) in to.iter_mut().enumerate() {
+                    for (to, from) in to.iter_mut().zip(&from) {
+                        *to = from[i];
+                    }
+                }
+                // SAFETY: vectors and words are the same plain bytes.
+                unsafe { std::mem::transmute(to) }
+            }
+
+            #[inline(always)]
+            fn count_at_most(
+                self,
+                table: &[Words<$key>],
+                keys: [Self::Keys; 4],
+            ) -> [Self::Keys; 4] {
+                count_all(self, table, keys)
             }
         }
     };

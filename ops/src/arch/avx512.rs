@@ -66,6 +66,23 @@ macro_rules! with_token {
     };
 }
 
+impl Avx512 {
+    /// Bytes of four planes side by side.
+    #[inline(always)]
+    fn unpack_32(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+        with_token!({
+            let (low, high) = (_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b));
+            let (low2, high2) = (_mm512_unpacklo_epi8(c, d), _mm512_unpackhi_epi8(c, d));
+            [
+                _mm512_unpacklo_epi16(low, low2),
+                _mm512_unpackhi_epi16(low, low2),
+                _mm512_unpacklo_epi16(high, high2),
+                _mm512_unpackhi_epi16(high, high2),
+            ]
+        })
+    }
+}
+
 impl Lanes for Avx512 {
     type Bytes = __m512i;
     const ROWS: usize = 8;
@@ -158,6 +175,38 @@ impl Lanes for Avx512 {
             }
         }
     }
+
+    /// Unpacks bytes to words within each 16-byte part.
+    #[inline(always)]
+    fn words_32(self, planes: [Self::Bytes; 4]) -> [u32; LINE] {
+        // SAFETY: vectors and words are the same plain bytes.
+        unsafe { std::mem::transmute(self.unpack_32(planes)) }
+    }
+
+    #[inline(always)]
+    fn words_64(self, planes: [Self::Bytes; 8]) -> [u64; LINE] {
+        let [a, b, c, d, e, f, g, h] = planes;
+        let (low, high) = (self.unpack_32([a, b, c, d]), self.unpack_32([e, f, g, h]));
+        let mut words = [with_token!(_mm512_setzero_si512()); 8];
+        for part in 0..4 {
+            words[2 * part] = with_token!(_mm512_unpacklo_epi32(low[part], high[part]));
+            words[2 * part + 1] = with_token!(_mm512_unpackhi_epi32(low[part], high[part]));
+        }
+        // SAFETY: vectors and words are the same plain bytes.
+        unsafe { std::mem::transmute(words) }
+    }
+
+    #[inline(always)]
+    fn order_32(i: usize) -> usize {
+        let (vector, part, word) = (i / 16, i / 4 % 4, i % 4);
+        16 * part + 4 * vector + word
+    }
+
+    #[inline(always)]
+    fn order_64(i: usize) -> usize {
+        let (vector, part, word) = (i / 8, i / 2 % 4, i % 2);
+        16 * part + 2 * vector + word
+    }
 }
 
 impl KeyLanes<i32> for Avx512 {
@@ -207,6 +256,167 @@ impl KeyLanes<i32> for Avx512 {
     fn low_bytes(self, keys: Self::Keys) -> [u8; 16] {
         // SAFETY: both are 16 plain bytes; the token proves AVX-512.
         unsafe { std::mem::transmute(_mm512_cvtepi32_epi8(keys)) }
+    }
+
+    #[inline(always)]
+    fn pick_keys(self, rows: &[Words<i32>], index: Self::Keys) -> [Self::Keys; 16] {
+        let words = rows.len() / 16;
+        let window = with_token!(_mm512_srli_epi32::<5>(index));
+        let mut picked = [with_token!(_mm512_setzero_si512()); 16];
+        for pair in 0..words / 2 {
+            let here = with_token!(_mm512_cmpeq_epi32_mask(window, _mm512_set1_epi32(pair as i32)));
+            for (row, picked) in picked.iter_mut().enumerate() {
+                let at = row * words + 2 * pair;
+                let (low, high) = (load_raw(&rows[at]), load_raw(&rows[at + 1]));
+                let found = with_token!(_mm512_permutex2var_epi32(low, index, high));
+                *picked = with_token!(_mm512_mask_mov_epi32(*picked, here, found));
+            }
+        }
+        picked
+    }
+
+    /// Four perfect shuffles of 16 x 16 words.
+    #[inline(always)]
+    fn transpose_keys(self, keys: [Self::Keys; 16]) -> [Self::Keys; 16] {
+        let (low, high) = (load_raw(&INTERLEAVE_32[0]), load_raw(&INTERLEAVE_32[1]));
+        let mut a = keys;
+        for _ in 0..4 {
+            let mut b = a;
+            for i in 0..8 {
+                b[2 * i] = with_token!(_mm512_permutex2var_epi32(a[i], low, a[i + 8]));
+                b[2 * i + 1] = with_token!(_mm512_permutex2var_epi32(a[i], high, a[i + 8]));
+            }
+            a = b;
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn count_at_most(self, table: &[Words<i32>], keys: [Self::Keys; 4]) -> [Self::Keys; 4] {
+        match table.len() {
+            1 => self.search_32::<1>(table, keys),
+            2 => self.search_32::<2>(table, keys),
+            4 => self.search_32::<4>(table, keys),
+            8 => self.search_32::<8>(table, keys),
+            _ => self.search_32::<16>(table, keys),
+        }
+    }
+}
+
+/// Indices that interleave the lower or the upper halves of two vectors of 16 words.
+const INTERLEAVE_32: [Words<i32>; 2] = [
+    Words([0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23]),
+    Words([8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31]),
+];
+
+/// The same for vectors of eight words of 64 bits.
+const INTERLEAVE_64: Words<i64> = Words([0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15]);
+
+impl Avx512 {
+    /// Searches a tree of `16 W - 1` thresholds. Entry `j` of the tree stands in word `j / 16`: the
+    /// first four levels are in one register, each further level in twice as many.
+    #[inline(always)]
+    fn search_32<const W: usize>(self, table: &[Words<i32>], keys: [__m512i; 4]) -> [__m512i; 4] {
+        let mut words = [with_token!(_mm512_setzero_si512()); W];
+        for (word, from) in words.iter_mut().zip(table) {
+            *word = load_raw(from);
+        }
+        let mut at = [with_token!(_mm512_set1_epi32(1)); 4];
+        for _ in 0..4 {
+            for (at, key) in at.iter_mut().zip(keys) {
+                let threshold = with_token!(_mm512_permutexvar_epi32(*at, words[0]));
+                *at = self.descend_32(*at, key, threshold);
+            }
+        }
+        let mut level = 1;
+        while level < W {
+            for (at, key) in at.iter_mut().zip(keys) {
+                let threshold = self.entry_32(&words[level..2 * level], *at);
+                *at = self.descend_32(*at, key, threshold);
+            }
+            level *= 2;
+        }
+        let first = with_token!(_mm512_set1_epi32(16 * W as i32));
+        for at in &mut at {
+            *at = with_token!(_mm512_sub_epi32(*at, first));
+        }
+        at
+    }
+
+    /// To the upper child where the key is at or above the threshold, else to the lower one.
+    #[inline(always)]
+    fn descend_32(self, at: __m512i, key: __m512i, threshold: __m512i) -> __m512i {
+        with_token!({
+            let twice = _mm512_add_epi32(at, at);
+            let up = _mm512_cmpge_epi32_mask(key, threshold);
+            _mm512_mask_add_epi32(twice, up, twice, _mm512_set1_epi32(1))
+        })
+    }
+
+    /// The entry of a level of 1, 2, 4 or 8 words; `at` mod the level's size is its place.
+    #[inline(always)]
+    fn entry_32(self, words: &[__m512i], at: __m512i) -> __m512i {
+        with_token!({
+            if words.len() == 1 {
+                return _mm512_permutexvar_epi32(at, words[0]);
+            }
+            let pair = |i: usize| _mm512_permutex2var_epi32(words[2 * i], at, words[2 * i + 1]);
+            if words.len() == 2 {
+                return pair(0);
+            }
+            let high = _mm512_test_epi32_mask(at, _mm512_set1_epi32(32));
+            let low = _mm512_mask_mov_epi32(pair(0), high, pair(1));
+            if words.len() == 4 {
+                return low;
+            }
+            let upper = _mm512_mask_mov_epi32(pair(2), high, pair(3));
+            let top = _mm512_test_epi32_mask(at, _mm512_set1_epi32(64));
+            _mm512_mask_mov_epi32(low, top, upper)
+        })
+    }
+
+    /// As `search_32`, for one half of the lanes.
+    #[inline(always)]
+    fn search_64(self, table: &[Words<i64>], key: __m512i) -> __m512i {
+        let mut at = with_token!(_mm512_set1_epi64(1));
+        for _ in 0..4 {
+            let threshold = self.entry_64(&table[..1], at);
+            at = self.descend_64(at, key, threshold);
+        }
+        let mut level = 1;
+        while level < table.len() {
+            let threshold = self.entry_64(&table[level..2 * level], at);
+            at = self.descend_64(at, key, threshold);
+            level *= 2;
+        }
+        with_token!(_mm512_sub_epi64(at, _mm512_set1_epi64(16 * table.len() as i64)))
+    }
+
+    #[inline(always)]
+    fn descend_64(self, at: __m512i, key: __m512i, threshold: __m512i) -> __m512i {
+        with_token!({
+            let twice = _mm512_add_epi64(at, at);
+            let up = _mm512_cmpge_epi64_mask(key, threshold);
+            _mm512_mask_add_epi64(twice, up, twice, _mm512_set1_epi64(1))
+        })
+    }
+
+    /// The entry of a level: each word looks its 16 entries up, and the right word's is kept.
+    #[inline(always)]
+    fn entry_64(self, words: &[Words<i64>], at: __m512i) -> __m512i {
+        let number = with_token!(_mm512_srli_epi64::<4>(at));
+        let last = words.len() as i64 - 1;
+        let number = with_token!(_mm512_and_si512(number, _mm512_set1_epi64(last)));
+        let mut entry = with_token!(_mm512_setzero_si512());
+        for (word, from) in words.iter().enumerate() {
+            let [low, high] = KeyLanes::<i64>::load_keys(self, from);
+            with_token!({
+                let found = _mm512_permutex2var_epi64(low, at, high);
+                let here = _mm512_cmpeq_epi64_mask(number, _mm512_set1_epi64(word as i64));
+                entry = _mm512_mask_mov_epi64(entry, here, found);
+            });
+        }
+        entry
     }
 }
 
@@ -272,5 +482,58 @@ impl KeyLanes<i64> for Avx512 {
             half.copy_from_slice(&bytes.to_le_bytes());
         }
         out
+    }
+
+    #[inline(always)]
+    fn pick_keys(self, rows: &[Words<i64>], index: Self::Keys) -> [Self::Keys; 16] {
+        let words = rows.len() / 16;
+        let window = [
+            with_token!(_mm512_srli_epi64::<4>(index[0])),
+            with_token!(_mm512_srli_epi64::<4>(index[1])),
+        ];
+        let mut picked = [[with_token!(_mm512_setzero_si512()); 2]; 16];
+        for word in 0..words {
+            let number = with_token!(_mm512_set1_epi64(word as i64));
+            for (row, picked) in picked.iter_mut().enumerate() {
+                let [low, high] = KeyLanes::<i64>::load_keys(self, &rows[row * words + word]);
+                for half in 0..2 {
+                    with_token!({
+                        let here = _mm512_cmpeq_epi64_mask(window[half], number);
+                        let found = _mm512_permutex2var_epi64(low, index[half], high);
+                        picked[half] = _mm512_mask_mov_epi64(picked[half], here, found);
+                    });
+                }
+            }
+        }
+        picked
+    }
+
+    #[inline(always)]
+    fn transpose_keys(self, keys: [Self::Keys; 16]) -> [Self::Keys; 16] {
+        let [low, high] = KeyLanes::<i64>::load_keys(self, &INTERLEAVE_64);
+        let mut a = keys;
+        for _ in 0..4 {
+            let mut b = a;
+            for i in 0..8 {
+                for half in 0..2 {
+                    let (x, y) = (a[i][half], a[i + 8][half]);
+                    b[2 * i + half] = with_token!([
+                        _mm512_permutex2var_epi64(x, low, y),
+                        _mm512_permutex2var_epi64(x, high, y)
+                    ]);
+                }
+            }
+            a = b;
+        }
+        a
+    }
+
+    #[inline(always)]
+    fn count_at_most(self, table: &[Words<i64>], keys: [Self::Keys; 4]) -> [Self::Keys; 4] {
+        let mut counts = keys;
+        for count in &mut counts {
+            *count = [self.search_64(table, count[0]), self.search_64(table, count[1])];
+        }
+        counts
     }
 }

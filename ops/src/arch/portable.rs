@@ -5,7 +5,7 @@
 //! `tests/tests/constant_time.rs` tells the story). Of eight bytes in a word it knows nothing.
 
 use super::Kernel;
-use crate::lanes::{KeyLanes, Lanes};
+use crate::lanes::{KeyLanes, Lanes, count_all, scan_keys};
 use crate::line::{LINE, Line, Words};
 
 #[derive(Clone, Copy)]
@@ -65,6 +65,12 @@ fn same(a: u64, b: u64) -> u64 {
 #[inline(always)]
 fn pick(mask: u64, yes: u64, no: u64) -> u64 {
     no ^ ((yes ^ no) & mask)
+}
+
+/// The byte of one lane; the lane is public.
+#[inline(always)]
+fn byte(bytes: &Bytes, lane: usize) -> u64 {
+    (bytes[lane / 8] >> (8 * (lane % 8))) & 0xff
 }
 
 impl Lanes for Portable {
@@ -163,6 +169,30 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn words_32(self, planes: [Self::Bytes; 4]) -> [u32; LINE] {
+        std::array::from_fn(|lane| {
+            planes.iter().rev().fold(0, |word, plane| word << 8 | byte(plane, lane) as u32)
+        })
+    }
+
+    #[inline(always)]
+    fn words_64(self, planes: [Self::Bytes; 8]) -> [u64; LINE] {
+        std::array::from_fn(|lane| {
+            planes.iter().rev().fold(0, |word, plane| word << 8 | byte(plane, lane))
+        })
+    }
+
+    #[inline(always)]
+    fn order_32(i: usize) -> usize {
+        i
+    }
+
+    #[inline(always)]
+    fn order_64(i: usize) -> usize {
+        i
+    }
+
+    #[inline(always)]
     fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]) {
         for (column, line) in to.iter_mut().enumerate() {
             for (byte, row) in line.0.iter_mut().zip(from) {
@@ -227,6 +257,25 @@ macro_rules! key_lanes {
             #[inline(always)]
             fn low_bytes(self, keys: Self::Keys) -> [u8; 16] {
                 keys.map(|key| key as u8)
+            }
+
+            #[inline(always)]
+            fn pick_keys(self, rows: &[Words<$key>], index: Self::Keys) -> [Self::Keys; 16] {
+                scan_keys(self, rows, index)
+            }
+
+            #[inline(always)]
+            fn transpose_keys(self, keys: [Self::Keys; 16]) -> [Self::Keys; 16] {
+                std::array::from_fn(|i| std::array::from_fn(|j| keys[j][i]))
+            }
+
+            #[inline(always)]
+            fn count_at_most(
+                self,
+                table: &[Words<$key>],
+                keys: [Self::Keys; 4],
+            ) -> [Self::Keys; 4] {
+                count_all(self, table, keys)
             }
         }
     };

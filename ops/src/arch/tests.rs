@@ -157,3 +157,116 @@ fn transposes() {
         }
     }
 }
+
+struct RankOps<'a, K: crate::Key> {
+    rows: &'a [Words<K>],
+    index: &'a Words<K>,
+    table: &'a [Words<K>],
+    keys: &'a [Words<K>; 4],
+}
+
+macro_rules! rank_test {
+    ($name:ident, $key:ty) => {
+        impl Kernel for &RankOps<'_, $key> {
+            /// Picked keys (transposed, low bytes), and counts.
+            type Output = (Vec<[u8; 16]>, Vec<[u8; 16]>);
+            #[inline(always)]
+            fn run<L: Lanes>(self, l: L) -> Self::Output {
+                let index = l.load_keys(self.index);
+                let picked = KeyLanes::<$key>::pick_keys(l, self.rows, index);
+                let turned = KeyLanes::<$key>::transpose_keys(l, picked);
+                let [a, b, c, d] = self.keys;
+                let keys = [a, b, c, d].map(|words| l.load_keys(words));
+                let counts = KeyLanes::<$key>::count_at_most(l, self.table, keys);
+                let bytes = |keys| KeyLanes::<$key>::low_bytes(l, keys);
+                (turned.map(bytes).to_vec(), counts.map(bytes).to_vec())
+            }
+        }
+
+        #[test]
+        fn $name() {
+            for (words, features, seed) in
+                [(1, 20, 1u64), (2, 64, 2), (4, 33, 3), (8, 150, 4), (16, 7, 5)]
+            {
+                let mut state = seed;
+                let mut next = |bound: u64| {
+                    state = state
+                        .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                        .wrapping_add(0x1405_7b7e_f767_814f);
+                    ((state >> 33) % bound) as $key - (bound / 2) as $key
+                };
+                let row_words = usize::next_multiple_of(features, 32) / 16;
+                let rows: Vec<Words<$key>> = (0..16 * row_words)
+                    .map(|_| Words(std::array::from_fn(|_| next(1000))))
+                    .collect();
+                let index: Words<$key> = Words(std::array::from_fn(|_| {
+                    next(features as u64) + (features as u64 / 2) as $key
+                }));
+                let mut sorted: Vec<$key> = (0..16 * words - 1).map(|_| next(500)).collect();
+                sorted.sort_unstable();
+                let mut table = vec![Words([0; 16]); words];
+                for (place, entry) in crate::line::search_order(16 * words - 1).enumerate() {
+                    table[entry / 16].0[entry % 16] = sorted[place];
+                }
+                let keys: [Words<$key>; 4] =
+                    std::array::from_fn(|_| Words(std::array::from_fn(|_| next(600))));
+                let turned: Vec<[u8; 16]> = (0..16)
+                    .map(|lane| {
+                        std::array::from_fn(|row| {
+                            let at = index.0[lane] as usize;
+                            rows[row * row_words + at / 16].0[at % 16] as u8
+                        })
+                    })
+                    .collect();
+                let counts: Vec<[u8; 16]> = keys
+                    .iter()
+                    .map(|keys| {
+                        keys.0.map(|key| sorted.iter().filter(|&&t| t <= key).count() as u8)
+                    })
+                    .collect();
+                let ops = RankOps { rows: &rows, index: &index, table: &table, keys: &keys };
+                for backend in Backend::available() {
+                    let found = backend.run(&ops);
+                    assert_eq!(found.0, turned, "{} picks", backend.name());
+                    assert_eq!(found.1, counts, "{} counts", backend.name());
+                }
+            }
+        }
+    };
+}
+rank_test!(rank_lanes_32, i32);
+rank_test!(rank_lanes_64, i64);
+
+struct WordsOps<'a>(&'a [Line; 8]);
+impl Kernel for WordsOps<'_> {
+    type Output = (Vec<u32>, Vec<u64>);
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) -> Self::Output {
+        let [a, b, c, d, e, f, g, h] = self.0;
+        let planes = [a, b, c, d, e, f, g, h].map(|line| l.load(line));
+        let narrow = l.words_32([planes[0], planes[1], planes[2], planes[3]]);
+        let wide = l.words_64(planes);
+        let mut by_lane = (vec![0; LINE], vec![0; LINE]);
+        for i in 0..LINE {
+            by_lane.0[L::order_32(i)] = narrow[i];
+            by_lane.1[L::order_64(i)] = wide[i];
+        }
+        by_lane
+    }
+}
+
+#[test]
+fn words_from_planes() {
+    let planes: [Line; 8] =
+        std::array::from_fn(|p| Line(std::array::from_fn(|i| (p * 37 + i * 11 + p * i) as u8)));
+    let word = |lane: usize, bytes: usize| {
+        (0..bytes).fold(0u64, |word, p| word | u64::from(planes[p].0[lane]) << (8 * p))
+    };
+    for backend in Backend::available() {
+        let (narrow, wide) = backend.run(WordsOps(&planes));
+        for lane in 0..LINE {
+            assert_eq!(u64::from(narrow[lane]), word(lane, 4), "{} {lane}", backend.name());
+            assert_eq!(wide[lane], word(lane, 8), "{} {lane}", backend.name());
+        }
+    }
+}

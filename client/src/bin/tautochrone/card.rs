@@ -1,0 +1,219 @@
+//! The shape card: every public number of a program, as JSON and as text.
+//!
+//! Built from the shape, the schema and the cost alone, and the cost is a function of the shape:
+//! nothing here could tell two programs of one shape and schema apart.
+
+use engine::shape::{ForestShape, LinkShape, Shape, StepShape, Sum};
+use engine::{LabelRule, Link, Output, Precision, Profile, Program, Schema, ShapeClass};
+use serde_json::{Value, json};
+
+/// Facts in the order in which people read them.
+pub(crate) type Facts = Vec<(&'static str, Fact)>;
+
+/// One entry of the card.
+pub(crate) enum Fact {
+    /// A number, a name, a list of names, or null.
+    One(Value),
+    /// Facts of one subject.
+    Group(Facts),
+    /// The steps of the program, in order.
+    Steps(Vec<Facts>),
+}
+
+/// The card of a program. Keys are stable.
+pub(crate) fn card(program: &Program) -> Facts {
+    let shape = program.shape();
+    let outputs: Vec<&str> = engine::outputs(program).into_iter().map(output).collect();
+    let mut card = head(shape);
+    card.push(("outputs", one(outputs)));
+    card.push(("schema", Fact::Group(schema(program.schema()))));
+    card.push(("steps", Fact::Steps(shape.steps.iter().map(step).collect())));
+    card.push(("cost", Fact::Group(cost(shape))));
+    card
+}
+
+fn head(shape: &Shape) -> Facts {
+    let profile = match shape.profile {
+        Profile::Strict => "strict",
+        Profile::DataOblivious => "data-oblivious",
+    };
+    let class = match shape.class {
+        ShapeClass::Auto => "auto",
+        ShapeClass::Exact => "exact",
+    };
+    let precision = match shape.precision {
+        Precision::F32 => "f32",
+        Precision::F64 => "f64",
+    };
+    vec![
+        ("profile", one(profile)),
+        ("class", one(class)),
+        ("features", one(shape.features)),
+        ("precision", one(precision)),
+        ("missing_value", one(shape.missing_value.map(float))),
+    ]
+}
+
+fn schema(schema: &Schema) -> Facts {
+    let mut facts = vec![
+        ("features", one(schema.features)),
+        ("feature_names", one(schema.feature_names.clone())),
+        ("classes", one(schema.classes.clone())),
+    ];
+    facts.extend(label(schema.label));
+    facts.push(("default_output", one(output(schema.default_output))));
+    facts
+}
+
+fn step(step: &StepShape) -> Facts {
+    match step {
+        StepShape::Rank(rank) => vec![
+            ("step", one("rank")),
+            ("groups", one(rank.groups)),
+            ("slots", one(rank.slots)),
+            ("thresholds", one(rank.thresholds)),
+        ],
+        StepShape::Forest(shape) => forest(shape),
+        StepShape::Linear(linear) => {
+            vec![("step", one("linear")), ("outputs", one(linear.outputs))]
+        }
+        StepShape::Link(shape) => link(shape),
+    }
+}
+
+fn forest(forest: &ForestShape) -> Facts {
+    let (sum, fraction_bits) = match forest.sum {
+        Sum::SourceF32 => ("source-f32", None),
+        Sum::SourceF64 => ("source-f64", None),
+        Sum::Fixed { fraction_bits } => ("fixed", Some(fraction_bits)),
+        Sum::LeafIds => ("leaf-ids", None),
+    };
+    vec![
+        ("step", one("forest")),
+        ("trees", one(forest.trees)),
+        ("sequences", one(forest.sequences)),
+        ("blocks", one(forest.blocks)),
+        ("nodes", one(forest.nodes)),
+        ("skip_bytes", one(forest.skip_bytes)),
+        ("leaf_width", one(forest.leaf_width)),
+        ("lane_groups_per_rank_group", one(forest.lane_groups_per_rank_group)),
+        ("sum", one(sum)),
+        ("fraction_bits", one(fraction_bits)),
+        ("average", one(forest.average)),
+    ]
+}
+
+fn link(link: &LinkShape) -> Facts {
+    let (name, scale) = match link.link {
+        Link::Identity => ("identity", None),
+        Link::Proportion => ("proportion", None),
+        Link::Sigmoid { scale } => ("sigmoid", Some(float(scale))),
+        Link::OneVersusRest => ("one-versus-rest", None),
+        Link::Softmax => ("softmax", None),
+        Link::Exp => ("exp", None),
+    };
+    let mut facts = vec![("step", one("link")), ("link", one(name)), ("scale", one(scale))];
+    facts.extend(label(link.label));
+    facts
+}
+
+fn label(rule: LabelRule) -> Facts {
+    let (name, flip) = match rule {
+        LabelRule::None => ("none", None),
+        LabelRule::Flip { flip } => ("flip", Some(float(flip))),
+        LabelRule::ArgMaxMargin => ("argmax-margin", None),
+        LabelRule::ArgMaxProbability => ("argmax-probability", None),
+    };
+    vec![("label", one(name)), ("flip", one(flip))]
+}
+
+fn cost(shape: &Shape) -> Facts {
+    let cost = engine::cost(shape);
+    vec![
+        ("program_bytes", one(cost.program_bytes)),
+        ("scratch_bytes_per_thread", one(cost.scratch_bytes)),
+        ("steps_per_64_rows", one(cost.tile_steps)),
+        ("rows_per_block", one(cost.block_rows)),
+        ("kernel", one(cost.kernel)),
+        ("fixed_sum_error_bound", one(engine::fixed_error_bound(shape).map(float))),
+    ]
+}
+
+fn output(output: Output) -> &'static str {
+    match output {
+        Output::Margin => "margin",
+        Output::Probability => "probability",
+        Output::Prediction => "prediction",
+        Output::Label => "label",
+        Output::Leaf => "leaf",
+    }
+}
+
+fn one(value: impl Into<Value>) -> Fact {
+    Fact::One(value.into())
+}
+
+/// JSON has no infinity: it stands as text.
+fn float(value: f64) -> Value {
+    if value.is_finite() { json!(value) } else { json!(value.to_string()) }
+}
+
+/// The card as one JSON object.
+pub(crate) fn object(facts: Facts) -> Value {
+    let value = |fact| match fact {
+        Fact::One(value) => value,
+        Fact::Group(facts) => object(facts),
+        Fact::Steps(steps) => steps.into_iter().map(object).collect(),
+    };
+    Value::Object(facts.into_iter().map(|(key, fact)| (key.to_owned(), value(fact))).collect())
+}
+
+/// The card for people: the same facts, one line each.
+pub(crate) fn text(facts: &Facts) -> String {
+    let mut out = String::from("shape card: everything that is public of this program\n");
+    section(&mut out, facts, 0);
+    out
+}
+
+/// Longest list that is printed whole; `--json` has all of it.
+const LIST: usize = 12;
+
+fn section(out: &mut String, facts: &Facts, indent: usize) {
+    let pad = " ".repeat(indent);
+    for (key, fact) in facts {
+        let key = key.replace('_', " ");
+        match fact {
+            Fact::One(value) => {
+                let width = 32usize.saturating_sub(indent);
+                out.push_str(&format!("{pad}{key:width$}{}\n", plain(value)));
+            }
+            Fact::Group(facts) => {
+                out.push_str(&format!("{pad}{key}\n"));
+                section(out, facts, indent + 2);
+            }
+            Fact::Steps(steps) => {
+                for (number, facts) in steps.iter().enumerate() {
+                    out.push_str(&format!("{pad}step {}\n", number + 1));
+                    section(out, facts, indent + 2);
+                }
+            }
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(text) => {
+            text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+        }
+        Value::Array(items) => {
+            let mut shown: Vec<String> = items.iter().take(LIST).map(plain).collect();
+            if items.len() > LIST {
+                shown.push(format!("... ({} in all, see --json)", items.len()));
+            }
+            if shown.is_empty() { "-".into() } else { shown.join(", ") }
+        }
+        other => other.to_string(),
+    }
+}

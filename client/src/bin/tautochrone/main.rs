@@ -1,0 +1,91 @@
+//! The command `tautochrone`.
+//!
+//! Exit codes: 0 success; 1 a failure of the operating system, or a negative verdict; 2 refused
+//! input or usage. Every failure is one line on stderr: `error: what, where: how to mend it`.
+#![forbid(unsafe_code)]
+
+mod card;
+mod compile;
+mod export_script;
+mod failure;
+mod inspect;
+mod load;
+mod options;
+mod progress;
+mod score;
+
+use std::io::Write;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+
+/// Evaluate models on secret data in constant time.
+///
+/// The running time and the memory accesses of an evaluation are a function of the program's public
+/// shape and the number of rows, whatever the model's parameters and the rows are. `inspect` shows
+/// everything that is public.
+#[derive(Parser)]
+#[command(name = "tautochrone", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Compile(compile::Arguments),
+    Inspect(inspect::Arguments),
+    Score(score::Arguments),
+    ExportScript(export_script::Arguments),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tautochrone score --model model.json --data rows.csv --out predictions.csv
+  tautochrone compile model.json -o model.tau
+  tautochrone inspect model.tau
+  tautochrone export-script sklearn > sklearn_export.py
+
+Exit codes: 0 success, 1 I/O failure or negative verdict, 2 refused input or usage.";
+
+fn main() -> ExitCode {
+    static FAULT: Mutex<String> = Mutex::new(String::new());
+    // The hook prints nothing: a message could quote what it should not, and damaged Parquet files
+    // panic inside a library that catches it. What reaches the end of main is told in one line.
+    panic::set_hook(Box::new(|info| {
+        if let (Some(place), Ok(mut fault)) = (info.location(), FAULT.lock()) {
+            *fault = format!(" at {}:{}", place.file(), place.line());
+        }
+    }));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        let place = FAULT.lock().map(|fault| fault.clone()).unwrap_or_default();
+        Err(Failure::Refused(format!(
+            "internal fault{place}, nothing was written: please report this line with the command"
+        )))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // stderr may be closed; the exit code still tells
+            let _ = writeln!(std::io::stderr(), "error: {}", failure.line());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.exit_code() == 0 => return failure::print(&error.render().to_string()),
+        Err(error) => return Err(Failure::usage(&error)),
+    };
+    match cli.command {
+        Command::Compile(arguments) => compile::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Score(arguments) => score::run(&arguments),
+        Command::ExportScript(arguments) => export_script::run(&arguments),
+    }
+}

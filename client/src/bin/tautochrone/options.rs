@@ -1,0 +1,119 @@
+//! Flags that several commands share: what is decided when a model is compiled.
+
+use clap::{Args, ValueEnum};
+use engine::{CompileOptions, Profile, Purpose, ShapeClass, SumMode};
+use models::{ImportOptions, Iterations};
+
+/// How a model file is read and compiled. A `.tau` file has all of it decided.
+#[derive(Args)]
+#[command(next_help_heading = "Model files (decided already in a .tau)")]
+pub(crate) struct ModelOptions {
+    /// What running time and memory accesses may depend on [default: strict]
+    #[arg(long, value_enum)]
+    pub(crate) profile: Option<ProfileName>,
+
+    /// How leaf values are added up [default: source]
+    #[arg(long, value_enum)]
+    pub(crate) sum: Option<SumName>,
+
+    /// Whether the shape is rounded up to published sizes [default: auto]
+    #[arg(long, value_enum)]
+    pub(crate) class: Option<ClassName>,
+
+    /// Which rounds to use of a model whose training stopped early; must be said where it matters
+    #[arg(long, value_enum)]
+    pub(crate) iterations: Option<IterationsName>,
+
+    /// The value that stands for missing beside NaN (XGBoost's `missing=`), which the file does
+    /// not tell
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, value_parser = finite)]
+    pub(crate) missing: Option<f32>,
+}
+
+/// A leakage profile.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileName {
+    /// The shape and the row count alone: the model and the rows are both hidden
+    Strict,
+    /// The model too: only the rows are hidden; faster, for whoever runs their own model
+    DataOblivious,
+}
+
+/// A way of adding up.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SumName {
+    /// As the model's library adds, to the last bit
+    Source,
+    /// In 64-bit integers; `inspect` gives the bound on the difference
+    Fixed,
+}
+
+/// A shape class.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClassName {
+    /// Round up to published sizes, so that many models share one shape
+    Auto,
+    /// Keep the model's own sizes, which the shape then tells
+    Exact,
+}
+
+/// A choice of boosting rounds.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IterationsName {
+    /// Up to the recorded best iteration, as scikit-learn style wrappers predict
+    Best,
+    /// Every round in the file
+    All,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Strict => Profile::Strict,
+            ProfileName::DataOblivious => Profile::DataOblivious,
+        }
+    }
+}
+
+impl From<ClassName> for ShapeClass {
+    fn from(name: ClassName) -> Self {
+        match name {
+            ClassName::Auto => ShapeClass::Auto,
+            ClassName::Exact => ShapeClass::Exact,
+        }
+    }
+}
+
+impl ModelOptions {
+    /// How to read a model file.
+    pub(crate) fn import(&self) -> ImportOptions {
+        let iterations = self.iterations.map(|name| match name {
+            IterationsName::Best => Iterations::Best,
+            IterationsName::All => Iterations::All,
+        });
+        ImportOptions { missing: self.missing, iterations, ..ImportOptions::default() }
+    }
+
+    /// How to compile it.
+    pub(crate) fn compile(&self, purpose: Purpose) -> CompileOptions {
+        let sum = match self.sum {
+            Some(SumName::Fixed) => SumMode::Fixed,
+            Some(SumName::Source) | None => SumMode::Source,
+        };
+        CompileOptions {
+            profile: self.profile.map_or(Profile::Strict, Into::into),
+            class: self.class.map_or(ShapeClass::Auto, Into::into),
+            sum,
+            purpose,
+            precision: None,
+        }
+    }
+}
+
+fn finite(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) => Err("must be a finite number (NaN is always missing)".into()),
+        Err(_) => Err("is not a number".into()),
+    }
+}
