@@ -33,9 +33,29 @@ fn load_raw<T, const N: usize>(from: &T) -> [__m256i; N] {
     const {
         assert!(size_of::<T>() == 32 * N && align_of::<T>() >= 32);
     }
-    let first = std::ptr::from_ref(from).cast::<__m256i>();
-    // SAFETY: the reference is to `32 * N` readable bytes, aligned to 32 at least.
-    std::array::from_fn(|part| unsafe { _mm256_load_si256(first.add(part)) })
+    // SAFETY: the reference is to `32 * N` readable bytes, aligned to 32 at least; vectors are plain
+    // bytes.
+    unsafe { std::ptr::read(std::ptr::from_ref(from).cast()) }
+}
+
+/// One expression for each vector of a value. Not a closure: closures and `array::map` do not carry
+/// the target feature, and intrinsics would be calls.
+macro_rules! each {
+    (2, $v:ident => $body:expr) => {
+        [each!(@ 0, $v => $body), each!(@ 1, $v => $body)]
+    };
+    (4, $v:ident => $body:expr) => {
+        [
+            each!(@ 0, $v => $body),
+            each!(@ 1, $v => $body),
+            each!(@ 2, $v => $body),
+            each!(@ 3, $v => $body),
+        ]
+    };
+    (@ $n:literal, $v:ident => $body:expr) => {{
+        const $v: usize = $n;
+        $body
+    }};
 }
 
 /// Every intrinsic below needs AVX2, which the token proves.
@@ -78,9 +98,10 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn store(self, bytes: Self::Bytes, line: &mut Line) {
         let first = std::ptr::from_mut(line).cast::<__m256i>();
-        for (half, value) in bytes.into_iter().enumerate() {
-            // SAFETY: the line is two vectors of 32 writable bytes, aligned to 64.
-            unsafe { _mm256_store_si256(first.add(half), value) }
+        // SAFETY: the line is two vectors of 32 writable bytes, aligned to 64.
+        unsafe {
+            _mm256_store_si256(first, bytes[0]);
+            _mm256_store_si256(first.add(1), bytes[1]);
         }
     }
 
@@ -91,35 +112,35 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn add(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
-        [0, 1].map(|h| with_token!(_mm256_add_epi8(a[h], b[h])))
+        each!(2, H => with_token!(_mm256_add_epi8(a[H], b[H])))
     }
 
     #[inline(always)]
     fn sub(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
-        [0, 1].map(|h| with_token!(_mm256_sub_epi8(a[h], b[h])))
+        each!(2, H => with_token!(_mm256_sub_epi8(a[H], b[H])))
     }
 
     #[inline(always)]
     fn and(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
-        [0, 1].map(|h| with_token!(_mm256_and_si256(a[h], b[h])))
+        each!(2, H => with_token!(_mm256_and_si256(a[H], b[H])))
     }
 
     #[inline(always)]
     fn or(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
-        [0, 1].map(|h| with_token!(_mm256_or_si256(a[h], b[h])))
+        each!(2, H => with_token!(_mm256_or_si256(a[H], b[H])))
     }
 
     #[inline(always)]
     fn equal(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
-        [0, 1].map(|h| with_token!(_mm256_cmpeq_epi8(a[h], b[h])))
+        each!(2, H => with_token!(_mm256_cmpeq_epi8(a[H], b[H])))
     }
 
     #[inline(always)]
     fn select(self, mask: Self::Bytes, yes: Self::Bytes, no: Self::Bytes) -> Self::Bytes {
-        [0, 1].map(|h| {
+        each!(2, H => {
             with_token!(_mm256_or_si256(
-                _mm256_and_si256(mask[h], yes[h]),
-                _mm256_andnot_si256(mask[h], no[h])
+                _mm256_and_si256(mask[H], yes[H]),
+                _mm256_andnot_si256(mask[H], no[H])
             ))
         })
     }
@@ -133,25 +154,27 @@ impl Lanes for Avx2 {
         w: Self::Bytes,
     ) -> Self::Bytes {
         // x <= t where the saturating difference is zero; max with zero changes nothing
-        [0, 1].map(|h| {
+        each!(2, H => {
             with_token!({
-                let stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(x[h], t[h]), _mm256_setzero_si256());
-                _mm256_max_epu8(e[h], _mm256_andnot_si256(stays, w[h]))
+                let stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(x[H], t[H]), _mm256_setzero_si256());
+                _mm256_max_epu8(e[H], _mm256_andnot_si256(stays, w[H]))
             })
         })
     }
 
     #[inline(always)]
     fn lookup(self, table: &Line, entries: usize, index: Self::Bytes) -> Self::Bytes {
-        index.map(|half| self.lookup_half(table, entries, half))
+        [self.lookup_half(table, entries, index[0]), self.lookup_half(table, entries, index[1])]
     }
 
     #[inline(always)]
     fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]) {
         for block in 0..4 {
             for half in 0..2 {
-                let mut a: [__m256i; 16] =
-                    std::array::from_fn(|row| load_raw::<_, 2>(&from[16 * block + row])[half]);
+                let mut a = [with_token!(_mm256_setzero_si256()); 16];
+                for (row, a) in a.iter_mut().enumerate() {
+                    *a = load_raw::<_, 2>(&from[16 * block + row])[half];
+                }
                 for _ in 0..4 {
                     let mut b = a;
                     for i in 0..8 {
@@ -175,7 +198,7 @@ impl Lanes for Avx2 {
 }
 
 macro_rules! key_lanes {
-    ($key:ty, $vectors:literal, $splat:ident, $equal:ident, $greater:ident, $sub:ident) => {
+    ($key:ty, $vectors:tt, $splat:ident, $equal:ident, $greater:ident, $sub:ident) => {
         impl KeyLanes<$key> for Avx2 {
             type Keys = [__m256i; $vectors];
 
@@ -191,38 +214,38 @@ macro_rules! key_lanes {
 
             #[inline(always)]
             fn keys_equal(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-                std::array::from_fn(|v| with_token!($equal(a[v], b[v])))
+                each!($vectors, V => with_token!($equal(a[V], b[V])))
             }
 
             #[inline(always)]
             fn keys_at_least(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
                 // not (b > a)
-                std::array::from_fn(|v| {
-                    with_token!(_mm256_andnot_si256($greater(b[v], a[v]), _mm256_set1_epi8(-1)))
+                each!($vectors, V => {
+                    with_token!(_mm256_andnot_si256($greater(b[V], a[V]), _mm256_set1_epi8(-1)))
                 })
             }
 
             #[inline(always)]
             fn keys_sub(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-                std::array::from_fn(|v| with_token!($sub(a[v], b[v])))
+                each!($vectors, V => with_token!($sub(a[V], b[V])))
             }
 
             #[inline(always)]
             fn keys_and(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-                std::array::from_fn(|v| with_token!(_mm256_and_si256(a[v], b[v])))
+                each!($vectors, V => with_token!(_mm256_and_si256(a[V], b[V])))
             }
 
             #[inline(always)]
             fn keys_or(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-                std::array::from_fn(|v| with_token!(_mm256_or_si256(a[v], b[v])))
+                each!($vectors, V => with_token!(_mm256_or_si256(a[V], b[V])))
             }
 
             #[inline(always)]
             fn keys_select(self, mask: Self::Keys, yes: Self::Keys, no: Self::Keys) -> Self::Keys {
-                std::array::from_fn(|v| {
+                each!($vectors, V => {
                     with_token!(_mm256_or_si256(
-                        _mm256_and_si256(mask[v], yes[v]),
-                        _mm256_andnot_si256(mask[v], no[v])
+                        _mm256_and_si256(mask[V], yes[V]),
+                        _mm256_andnot_si256(mask[V], no[V])
                     ))
                 })
             }

@@ -135,7 +135,10 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]) {
         for block in 0..4 {
-            let mut a: [__m512i; 16] = std::array::from_fn(|row| load_raw(&from[16 * block + row]));
+            let mut a = [with_token!(_mm512_setzero_si512()); 16];
+            for (row, a) in a.iter_mut().enumerate() {
+                *a = load_raw(&from[16 * block + row]);
+            }
             for _ in 0..4 {
                 let mut b = a;
                 for i in 0..8 {
@@ -224,32 +227,41 @@ impl KeyLanes<i64> for Avx512 {
 
     #[inline(always)]
     fn keys_equal(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-        [0, 1].map(|h| with_token!(_mm512_movm_epi64(_mm512_cmpeq_epi64_mask(a[h], b[h]))))
+        [
+            with_token!(_mm512_movm_epi64(_mm512_cmpeq_epi64_mask(a[0], b[0]))),
+            with_token!(_mm512_movm_epi64(_mm512_cmpeq_epi64_mask(a[1], b[1]))),
+        ]
     }
 
     #[inline(always)]
     fn keys_at_least(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-        [0, 1].map(|h| with_token!(_mm512_movm_epi64(_mm512_cmpge_epi64_mask(a[h], b[h]))))
+        [
+            with_token!(_mm512_movm_epi64(_mm512_cmpge_epi64_mask(a[0], b[0]))),
+            with_token!(_mm512_movm_epi64(_mm512_cmpge_epi64_mask(a[1], b[1]))),
+        ]
     }
 
     #[inline(always)]
     fn keys_sub(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-        [0, 1].map(|h| with_token!(_mm512_sub_epi64(a[h], b[h])))
+        [with_token!(_mm512_sub_epi64(a[0], b[0])), with_token!(_mm512_sub_epi64(a[1], b[1]))]
     }
 
     #[inline(always)]
     fn keys_and(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-        [0, 1].map(|h| with_token!(_mm512_and_si512(a[h], b[h])))
+        [with_token!(_mm512_and_si512(a[0], b[0])), with_token!(_mm512_and_si512(a[1], b[1]))]
     }
 
     #[inline(always)]
     fn keys_or(self, a: Self::Keys, b: Self::Keys) -> Self::Keys {
-        [0, 1].map(|h| with_token!(_mm512_or_si512(a[h], b[h])))
+        [with_token!(_mm512_or_si512(a[0], b[0])), with_token!(_mm512_or_si512(a[1], b[1]))]
     }
 
     #[inline(always)]
     fn keys_select(self, mask: Self::Keys, yes: Self::Keys, no: Self::Keys) -> Self::Keys {
-        [0, 1].map(|h| with_token!(_mm512_ternarylogic_epi64::<0xca>(mask[h], yes[h], no[h])))
+        [
+            with_token!(_mm512_ternarylogic_epi64::<0xca>(mask[0], yes[0], no[0])),
+            with_token!(_mm512_ternarylogic_epi64::<0xca>(mask[1], yes[1], no[1])),
+        ]
     }
 
     #[inline(always)]

@@ -1,6 +1,8 @@
-//! Lanes in plain Rust: arrays and arithmetic, vectorised by the compiler where it can.
+//! Lanes in plain Rust: eight bytes in a `u64`, all by arithmetic on the whole word.
 //!
-//! Comparisons are arithmetic, not `if`: a subtraction in a wider type and its sign.
+//! Not byte by byte: the compiler knows what a comparison of two bytes is, however it is spelled,
+//! and where it leaves a lane over from vectorising it may turn `max` into a branch (rustc 1.95 did:
+//! `tests/tests/constant_time.rs` tells the story). Of eight bytes in a word it knows nothing.
 
 use super::Kernel;
 use crate::lanes::{KeyLanes, Lanes};
@@ -9,60 +11,92 @@ use crate::line::{LINE, Line, Words};
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
 
-/// Runs a kernel on plain arrays.
+/// Runs a kernel on plain words.
 #[inline(never)]
 pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Portable)
 }
 
+/// 64 bytes, eight to a word.
+type Bytes = [u64; 8];
+
+/// The lowest bit of every byte.
+const LOW: u64 = 0x0101_0101_0101_0101;
+/// The highest bit of every byte.
+const HIGH: u64 = LOW << 7;
+
 #[inline(always)]
-fn zip(a: [u8; LINE], b: [u8; LINE], f: impl Fn(u8, u8) -> u8) -> [u8; LINE] {
-    let mut out = [0; LINE];
-    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-        *out = f(a, b);
-    }
-    out
+fn zip(a: Bytes, b: Bytes, f: impl Fn(u64, u64) -> u64) -> Bytes {
+    std::array::from_fn(|word| f(a[word], b[word]))
 }
 
-/// 255 where `a > b`, else 0.
 #[inline(always)]
-fn greater(a: u8, b: u8) -> u8 {
-    ((i16::from(b) - i16::from(a)) >> 15) as u8
+fn add(a: u64, b: u64) -> u64 {
+    ((a & !HIGH) + (b & !HIGH)) ^ ((a ^ b) & HIGH)
 }
 
-/// 255 where `a == b`, else 0.
 #[inline(always)]
-fn same(a: u8, b: u8) -> u8 {
-    (((i16::from(a ^ b)) - 1) >> 15) as u8
+fn sub(a: u64, b: u64) -> u64 {
+    ((a | HIGH) - (b & !HIGH)) ^ ((a ^ !b) & HIGH)
+}
+
+/// Highest bits to whole bytes.
+#[inline(always)]
+fn spread(high: u64) -> u64 {
+    high | (high - (high >> 7))
+}
+
+/// 255 where `a > b`.
+#[inline(always)]
+fn greater(a: u64, b: u64) -> u64 {
+    // b >= a where b's top bit is the larger, or the tops agree and the lower bits borrow nothing
+    let lower = (b | HIGH) - (a & !HIGH);
+    let at_least = (b & !a) | (!(a ^ b) & lower);
+    spread(!at_least & HIGH)
+}
+
+/// 255 where `a == b`.
+#[inline(always)]
+fn same(a: u64, b: u64) -> u64 {
+    let differ = a ^ b;
+    spread(!(((differ & !HIGH) + !HIGH) | differ) & HIGH)
+}
+
+#[inline(always)]
+fn pick(mask: u64, yes: u64, no: u64) -> u64 {
+    no ^ ((yes ^ no) & mask)
 }
 
 impl Lanes for Portable {
-    type Bytes = [u8; LINE];
+    type Bytes = Bytes;
     const ROWS: usize = 4;
 
     #[inline(always)]
     fn load(self, line: &Line) -> Self::Bytes {
-        line.0
+        let (words, _) = line.0.as_chunks::<8>();
+        std::array::from_fn(|word| u64::from_le_bytes(words[word]))
     }
 
     #[inline(always)]
     fn store(self, bytes: Self::Bytes, line: &mut Line) {
-        line.0 = bytes;
+        for (to, word) in line.0.as_chunks_mut::<8>().0.iter_mut().zip(bytes) {
+            *to = word.to_le_bytes();
+        }
     }
 
     #[inline(always)]
     fn splat(self, byte: u8) -> Self::Bytes {
-        [byte; LINE]
+        [u64::from(byte) * LOW; 8]
     }
 
     #[inline(always)]
     fn add(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
-        zip(a, b, u8::wrapping_add)
+        zip(a, b, add)
     }
 
     #[inline(always)]
     fn sub(self, a: Self::Bytes, b: Self::Bytes) -> Self::Bytes {
-        zip(a, b, u8::wrapping_sub)
+        zip(a, b, sub)
     }
 
     #[inline(always)]
@@ -82,8 +116,7 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn select(self, mask: Self::Bytes, yes: Self::Bytes, no: Self::Bytes) -> Self::Bytes {
-        let differ = zip(yes, no, |yes, no| yes ^ no);
-        zip(zip(mask, differ, |mask, differ| mask & differ), no, |picked, no| picked ^ no)
+        std::array::from_fn(|word| pick(mask[word], yes[word], no[word]))
     }
 
     #[inline(always)]
@@ -94,19 +127,39 @@ impl Lanes for Portable {
         t: Self::Bytes,
         w: Self::Bytes,
     ) -> Self::Bytes {
-        let raised = zip(zip(x, t, greater), w, |mask, w| mask & w);
-        zip(e, raised, u8::max)
+        std::array::from_fn(|word| {
+            let raise = greater(x[word], t[word]) & greater(w[word], e[word]);
+            pick(raise, w[word], e[word])
+        })
     }
 
+    /// A tree of selects: the lowest bit of the index picks one of each pair of entries, the next
+    /// bit one of each pair of those, and so on.
     #[inline(always)]
     fn lookup(self, table: &Line, entries: usize, index: Self::Bytes) -> Self::Bytes {
-        let index = zip(index, [63; LINE], |index, low| index & low);
-        let mut out = [0; LINE];
-        for (entry, &value) in table.0.iter().take(entries).enumerate() {
-            let here = zip(index, [entry as u8; LINE], same);
-            out = zip(out, here, |out, here| out | (here & value));
+        let bit = |number: u32| {
+            index.map(|word| {
+                let bit = (word >> number) & LOW;
+                (bit << 8).wrapping_sub(bit)
+            })
+        };
+        let mut values = [[0; 8]; LINE / 2];
+        let first = bit(0);
+        for (value, pair) in values.iter_mut().zip(table.0.as_chunks::<2>().0) {
+            let [no, yes] = pair.map(|byte| u64::from(byte) * LOW);
+            *value = first.map(|mask| pick(mask, yes, no));
         }
-        out
+        let mut count = entries.div_ceil(2);
+        let mut number = 1;
+        while count > 1 {
+            let mask = bit(number);
+            for pair in 0..count.div_ceil(2) {
+                values[pair] = self.select(mask, values[2 * pair + 1], values[2 * pair]);
+            }
+            count = count.div_ceil(2);
+            number += 1;
+        }
+        values[0]
     }
 
     #[inline(always)]
