@@ -28,15 +28,8 @@ pub(crate) fn detect(bytes: &[u8]) -> Result<Kind, ImportError> {
             return Err(ImportError::Convert { what, python });
         }
     }
-    if bytes[0] == b'{'
-        && bytes
-            .get(1)
-            .is_some_and(|marker| b"iUIlL$#".contains(marker))
-    {
-        return Err(ImportError::Convert {
-            what: "UBJSON (XGBoost's default)",
-            python: RESAVE,
-        });
+    if bytes[0] == b'{' && bytes.get(1).is_some_and(|marker| b"iUIlL$#".contains(marker)) {
+        return Err(ImportError::Convert { what: "UBJSON (XGBoost's default)", python: RESAVE });
     }
     let text = bytes.trim_ascii_start();
     match text.first() {
@@ -84,16 +77,8 @@ const SIGNATURES: [(&[u8], &str, &str); 22] = [
     (b"\x1f\x8b", "a gzip file (joblib writes them)", UNPICKLE),
     (b"BZh", "a bzip2 file (joblib writes them)", UNPICKLE),
     (b"\xfd7zXZ", "an xz file (joblib writes them)", UNPICKLE),
-    (
-        b"\x5d\x00\x00",
-        "an lzma file (joblib writes them)",
-        UNPICKLE,
-    ),
-    (
-        b"\x04\x22\x4d\x18",
-        "an lz4 file (joblib writes them)",
-        UNPICKLE,
-    ),
+    (b"\x5d\x00\x00", "an lzma file (joblib writes them)", UNPICKLE),
+    (b"\x04\x22\x4d\x18", "an lz4 file (joblib writes them)", UNPICKLE),
     (b"PK\x03\x04", "a zip file (skops writes them)", SKOPS),
     (
         b"CBM1",

@@ -91,10 +91,7 @@ pub enum ImportError {
 
 impl ImportError {
     pub(crate) fn malformed(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self::Malformed {
-            place: place.into(),
-            what: what.into(),
-        }
+        Self::Malformed { place: place.into(), what: what.into() }
     }
 
     pub(crate) fn unsupported(
@@ -102,11 +99,7 @@ impl ImportError {
         construct: impl Into<String>,
         mend: &'static str,
     ) -> Self {
-        Self::Unsupported {
-            place: place.into(),
-            construct: construct.into(),
-            mend,
-        }
+        Self::Unsupported { place: place.into(), construct: construct.into(), mend }
     }
 }
 

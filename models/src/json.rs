@@ -71,18 +71,13 @@ impl<'de, T: Fields> Deserialize<'de> for Strict<T> {
                 Ok(value)
             }
         }
-        deserializer
-            .deserialize_map(Object(PhantomData))
-            .map(Strict)
+        deserializer.deserialize_map(Object(PhantomData)).map(Strict)
     }
 }
 
 fn refuse_twice<E: serde::de::Error>(seen: &mut HashSet<String>, key: String) -> Result<(), E> {
     if seen.contains(&key) {
-        return Err(E::custom(format!(
-            "the key {} appears twice",
-            crate::error::quote(&key)
-        )));
+        return Err(E::custom(format!("the key {} appears twice", crate::error::quote(&key))));
     }
     seen.insert(key);
     Ok(())
@@ -166,9 +161,7 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Capped<T,
                 }
             }
         }
-        deserializer
-            .deserialize_seq(List::<T, MOST>(PhantomData))
-            .map(Capped)
+        deserializer.deserialize_seq(List::<T, MOST>(PhantomData)).map(Capped)
     }
 }
 
@@ -191,10 +184,7 @@ impl<'de> Deserialize<'de> for Flag {
                 match value {
                     0 => Ok(Flag(false)),
                     1 => Ok(Flag(true)),
-                    _ => Err(E::invalid_value(
-                        serde::de::Unexpected::Unsigned(value),
-                        &self,
-                    )),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Unsigned(value), &self)),
                 }
             }
         }

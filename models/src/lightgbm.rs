@@ -25,9 +25,7 @@ use text::{Section, sections};
 /// Turns a text file into a model.
 pub(crate) fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     if options.missing.is_some() {
-        return Err(ImportError::MissingOption {
-            format: Format::LightgbmText.name(),
-        });
+        return Err(ImportError::MissingOption { format: Format::LightgbmText.name() });
     }
     if options.iterations == Some(Iterations::Best) {
         return Err(ImportError::NoBestIteration);
@@ -82,17 +80,10 @@ pub(crate) fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, 
         format: Format::LightgbmText,
         version,
         objective: crate::error::one_line(text),
-        rounds: Some(Rounds {
-            used,
-            in_file: used,
-            choice: None,
-        }),
+        rounds: Some(Rounds { used, in_file: used, choice: None }),
         missing: None,
     };
-    Ok(Imported {
-        model: Model::Ensemble(Ensemble::try_new(parts)?),
-        source,
-    })
+    Ok(Imported { model: Model::Ensemble(Ensemble::try_new(parts)?), source })
 }
 
 fn check_version(header: &Section<'_>) -> Result<String, ImportError> {
@@ -124,20 +115,13 @@ fn check_tree_count(header: &Section<'_>, count: u32, outputs: u32) -> Result<()
 
 /// The names, unless they are the ones that the library makes up for data without names.
 fn feature_names(header: &Section<'_>, features: u32) -> Result<Option<Vec<String>>, ImportError> {
-    let names: Vec<&str> = header
-        .require("feature_names")?
-        .split_ascii_whitespace()
-        .collect();
+    let names: Vec<&str> = header.require("feature_names")?.split_ascii_whitespace().collect();
     if names.len() != features as usize {
-        let what = format!(
-            "it has {} names, max_feature_idx says {features}",
-            names.len()
-        );
+        let what = format!("it has {} names, max_feature_idx says {features}", names.len());
         return Err(header.malformed("feature_names", &what));
     }
     let made_up = |(index, name): (usize, &&str)| {
-        name.strip_prefix("Column_")
-            .is_some_and(|number| number == index.to_string())
+        name.strip_prefix("Column_").is_some_and(|number| number == index.to_string())
     };
     if names.iter().enumerate().all(made_up) {
         return Ok(None);

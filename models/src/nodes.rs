@@ -32,18 +32,12 @@ pub(crate) fn layout(tree: usize, left: &[i32], right: &[i32]) -> Result<Layout,
     let wrong =
         |node: usize, what: &str| ImportError::malformed(format!("tree {tree}, node {node}"), what);
     let mut seen = vec![false; left.len()];
-    let mut found = Layout {
-        order: Vec::new(),
-        place: vec![Child::Leaf(0); left.len()],
-        leaves: 0,
-    };
+    let mut found =
+        Layout { order: Vec::new(), place: vec![Child::Leaf(0); left.len()], leaves: 0 };
     let mut open = vec![0usize];
     while let Some(node) = open.pop() {
         if std::mem::replace(&mut seen[node], true) {
-            return Err(wrong(
-                node,
-                "it has two parents, or the child links form a cycle",
-            ));
+            return Err(wrong(node, "it has two parents, or the child links form a cycle"));
         }
         if (left[node], right[node]) == (-1, -1) {
             found.place[node] = Child::Leaf(found.leaves as u32);

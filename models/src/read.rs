@@ -17,9 +17,7 @@ use std::path::Path;
 /// or an option does not fit the format, or one is needed. Each error is one line.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     if bytes.len() > options.max_bytes {
-        return Err(ImportError::TooLarge {
-            cap: options.max_bytes,
-        });
+        return Err(ImportError::TooLarge { cap: options.max_bytes });
     }
     match detect(bytes)? {
         Kind::LightGbmText => lightgbm::import(bytes, options),
@@ -36,10 +34,8 @@ pub fn import_file(
     options: &ImportOptions,
 ) -> Result<Imported, ImportError> {
     let path = path.as_ref();
-    let unreadable = |source| ImportError::Read {
-        path: crate::error::quote(&path.to_string_lossy()),
-        source,
-    };
+    let unreadable =
+        |source| ImportError::Read { path: crate::error::quote(&path.to_string_lossy()), source };
     let cap = options.max_bytes;
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
@@ -48,12 +44,8 @@ pub fn import_file(
     }
     // the file may grow, or be a pipe that tells no length: the cap holds while reading as well
     let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(length as usize)
-        .map_err(|error| unreadable(error.into()))?;
-    file.take((cap as u64).saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    bytes.try_reserve_exact(length as usize).map_err(|error| unreadable(error.into()))?;
+    file.take((cap as u64).saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     import(&bytes, options)
 }
 

@@ -82,39 +82,24 @@ pub(crate) fn import(
         ));
     }
     let Strict(estimator) = model.ok_or_else(|| absent("model"))?;
-    let name = estimator
-        .name
-        .clone()
-        .ok_or_else(|| absent("model.estimator"))?;
+    let name = estimator.name.clone().ok_or_else(|| absent("model.estimator"))?;
     let rounds = |outputs: u32| {
         let used = estimator.trees.0.len() as u64 / u64::from(outputs);
-        Some(Rounds {
-            used,
-            in_file: used,
-            choice: None,
-        })
+        Some(Rounds { used, in_file: used, choice: None })
     };
     let (rounds, model) = match name.as_str() {
         "DecisionTreeClassifier" => (None, trees::classifier(&estimator, None)?),
-        "RandomForestClassifier" | "ExtraTreesClassifier" => (
-            None,
-            trees::classifier(&estimator, Some(estimator.trees.0.len()))?,
-        ),
+        "RandomForestClassifier" | "ExtraTreesClassifier" => {
+            (None, trees::classifier(&estimator, Some(estimator.trees.0.len()))?)
+        }
         "DecisionTreeRegressor" => (None, trees::regressor(&estimator, None)?),
-        "RandomForestRegressor" | "ExtraTreesRegressor" => (
-            None,
-            trees::regressor(&estimator, Some(estimator.trees.0.len()))?,
-        ),
+        "RandomForestRegressor" | "ExtraTreesRegressor" => {
+            (None, trees::regressor(&estimator, Some(estimator.trees.0.len()))?)
+        }
         "GradientBoostingClassifier" => {
-            let outputs = if classes(&estimator)?.len() == 2 {
-                1
-            } else {
-                classes(&estimator)?.len()
-            };
-            (
-                rounds(outputs as u32),
-                trees::boosted_classifier(&estimator)?,
-            )
+            let outputs =
+                if classes(&estimator)?.len() == 2 { 1 } else { classes(&estimator)?.len() };
+            (rounds(outputs as u32), trees::boosted_classifier(&estimator)?)
         }
         "GradientBoostingRegressor" => (rounds(1), trees::boosted_regressor(&estimator)?),
         "LogisticRegression" => (None, linear::logistic(&estimator)?),
@@ -143,11 +128,7 @@ fn schema(
     label: LabelRule,
     classes: Vec<String>,
 ) -> Result<Schema, ImportError> {
-    let default_output = if classes.is_empty() {
-        Output::Margin
-    } else {
-        Output::Label
-    };
+    let default_output = if classes.is_empty() { Output::Margin } else { Output::Label };
     Ok(Schema {
         features: features(estimator)?,
         feature_names: estimator.feature_names.clone(),
@@ -158,9 +139,7 @@ fn schema(
 }
 
 fn features(estimator: &Estimator) -> Result<u32, ImportError> {
-    let Count(features) = estimator
-        .features
-        .ok_or_else(|| absent("model.n_features"))?;
+    let Count(features) = estimator.features.ok_or_else(|| absent("model.n_features"))?;
     u32::try_from(features)
         .map_err(|_| ImportError::malformed("model.n_features", format!("{features} is too many")))
 }
@@ -174,9 +153,9 @@ fn classes(estimator: &Estimator) -> Result<&[String], ImportError> {
             "a classifier with fewer than two classes",
             "train on rows of two classes or more",
         )),
-        Some(classes) if classes.len() > engine::ensemble::MAX_OUTPUTS as usize => Err(
-            ImportError::malformed("model.classes", format!("{} are too many", classes.len())),
-        ),
+        Some(classes) if classes.len() > engine::ensemble::MAX_OUTPUTS as usize => {
+            Err(ImportError::malformed("model.classes", format!("{} are too many", classes.len())))
+        }
         Some(classes) => Ok(classes),
     }
 }

@@ -16,11 +16,7 @@ pub struct ImportOptions {
 
 impl Default for ImportOptions {
     fn default() -> Self {
-        Self {
-            missing: None,
-            iterations: None,
-            max_bytes: 1 << 30,
-        }
+        Self { missing: None, iterations: None, max_bytes: 1 << 30 }
     }
 }
 

@@ -108,21 +108,12 @@ pub(crate) fn import(
     let trees = booster(learner.booster)?;
     let Strict(params) = learner.params;
     let outputs = outputs(&params)?;
-    let features = params
-        .num_feature
-        .ok_or_else(|| absent("learner_model_param.num_feature"))?
-        .0;
+    let features = params.num_feature.ok_or_else(|| absent("learner_model_param.num_feature"))?.0;
     let features = u32::try_from(features)
         .map_err(|_| ImportError::malformed(PARAMS, format!("num_feature is {features}")))?;
-    let name = learner
-        .objective
-        .0
-        .name
-        .ok_or_else(|| absent("objective.name"))?;
+    let name = learner.objective.0.name.ok_or_else(|| absent("objective.name"))?;
     let meaning = objective::meaning(&name, outputs)?;
-    let base_score = params
-        .base_score
-        .ok_or_else(|| absent("learner_model_param.base_score"))?;
+    let base_score = params.base_score.ok_or_else(|| absent("learner_model_param.base_score"))?;
     let base = base::margins(&base_score, meaning.base, outputs)?;
 
     let best = learner.attributes.0.best_iteration.map(|count| count.0);
@@ -141,10 +132,7 @@ pub(crate) fn import(
         },
         compare_at: Precision::F32,
         // NaN is missing anyway
-        missing_value: options
-            .missing
-            .filter(|value| !value.is_nan())
-            .map(f64::from),
+        missing_value: options.missing.filter(|value| !value.is_nan()).map(f64::from),
         outputs,
         leaf_width: 1,
         trees: converted,
@@ -160,10 +148,7 @@ pub(crate) fn import(
         rounds: Some(rounds),
         missing: options.missing,
     };
-    Ok(Imported {
-        model: Model::Ensemble(Ensemble::try_new(parts)?),
-        source,
-    })
+    Ok(Imported { model: Model::Ensemble(Ensemble::try_new(parts)?), source })
 }
 
 const PARAMS: &str = "learner.learner_model_param";
@@ -174,10 +159,7 @@ fn absent(field: &str) -> ImportError {
 
 fn check_version(version: &[Count]) -> Result<String, ImportError> {
     let [Count(major), Count(minor), Count(patch)] = version else {
-        return Err(ImportError::malformed(
-            "version",
-            "it is not a list of three counts",
-        ));
+        return Err(ImportError::malformed("version", "it is not a list of three counts"));
     };
     let text = format!("{major}.{minor}.{patch}");
     if (1, 7) <= (*major, *minor) && *major < 4 {
@@ -218,18 +200,9 @@ fn booster(booster: Option<Strict<Booster>>) -> Result<Trees, ImportError> {
         }
         None => return Err(absent("gradient_booster.name")),
     }
-    let Strict(trees) = booster
-        .model
-        .ok_or_else(|| absent("gradient_booster.model"))?;
-    if trees
-        .params
-        .0
-        .size_leaf_vector
-        .is_some_and(|size| size.0 > 1)
-    {
-        return Err(tree::vector_leaf(
-            "learner.gradient_booster.model.gbtree_model_param",
-        ));
+    let Strict(trees) = booster.model.ok_or_else(|| absent("gradient_booster.model"))?;
+    if trees.params.0.size_leaf_vector.is_some_and(|size| size.0 > 1) {
+        return Err(tree::vector_leaf("learner.gradient_booster.model.gbtree_model_param"));
     }
     let count = trees.trees.0.len();
     if trees.tree_info.len() != count {
@@ -261,9 +234,6 @@ fn outputs(params: &Params) -> Result<u32, ImportError> {
     let outputs = classes.max(targets).max(1);
     match u32::try_from(outputs) {
         Ok(small) if small <= MAX_OUTPUTS => Ok(small),
-        _ => Err(ImportError::malformed(
-            PARAMS,
-            format!("it claims {outputs} outputs"),
-        )),
+        _ => Err(ImportError::malformed(PARAMS, format!("it claims {outputs} outputs"))),
     }
 }

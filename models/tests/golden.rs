@@ -8,23 +8,16 @@ use models::{ImportOptions, Iterations, import_file};
 use std::path::{Path, PathBuf};
 
 fn golden_files(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries
-        .filter(|path| path.extension().is_some_and(|e| e == "golden"))
-        .collect();
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == "golden")).collect();
     files.sort();
     files
 }
 
 fn model_beside(golden: &Path) -> PathBuf {
     let json = golden.with_extension("json");
-    if json.exists() {
-        json
-    } else {
-        golden.with_extension("txt")
-    }
+    if json.exists() { json } else { golden.with_extension("txt") }
 }
 
 fn bits(text: &str, at: Precision) -> Vec<f64> {
@@ -37,10 +30,7 @@ fn bits(text: &str, at: Precision) -> Vec<f64> {
 
 fn check(golden: &Path) {
     // 1.7 records a best_iteration even where nothing stopped early; it is then the last
-    let options = ImportOptions {
-        iterations: Some(Iterations::All),
-        ..Default::default()
-    };
+    let options = ImportOptions { iterations: Some(Iterations::All), ..Default::default() };
     let name = golden.display();
     let imported =
         import_file(model_beside(golden), &options).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -58,20 +48,16 @@ fn check(golden: &Path) {
         let result = plain::evaluate(parts, &row);
         assert_eq!(result.leaves, leaves, "{name} row {number}");
         let margins = bits(fields[2], parts.sum_at);
-        let same = margins
-            .iter()
-            .zip(&result.margins)
-            .all(|(a, b)| a.to_bits() == b.to_bits());
+        let same = margins.iter().zip(&result.margins).all(|(a, b)| a.to_bits() == b.to_bits());
         assert!(
             same && margins.len() == result.margins.len(),
             "{name} row {number}: {margins:?} {:?}",
             result.margins
         );
         match plain::choose(parts.schema.label, parts.link, &result.margins) {
-            Some(class) => assert_eq!(
-                parts.schema.classes[class], fields[3],
-                "{name} row {number}"
-            ),
+            Some(class) => {
+                assert_eq!(parts.schema.classes[class], fields[3], "{name} row {number}")
+            }
             None => assert_eq!(fields[3], "-", "{name} row {number}"),
         }
     }
@@ -85,16 +71,12 @@ fn check_linear(golden: &Path, parts: &LinearParts) {
         let row = bits(fields[0], Precision::F64);
         let margins = plain::linear(parts, &row);
         for (ours, theirs) in margins.iter().zip(bits(fields[2], Precision::F64)) {
-            assert!(
-                (ours - theirs).abs() <= 1e-12 * (1.0 + theirs.abs()),
-                "{name} row {number}"
-            );
+            assert!((ours - theirs).abs() <= 1e-12 * (1.0 + theirs.abs()), "{name} row {number}");
         }
         match plain::choose(parts.schema.label, parts.link, &margins) {
-            Some(class) => assert_eq!(
-                parts.schema.classes[class], fields[3],
-                "{name} row {number}"
-            ),
+            Some(class) => {
+                assert_eq!(parts.schema.classes[class], fields[3], "{name} row {number}")
+            }
             None => assert_eq!(fields[3], "-", "{name} row {number}"),
         }
         if fields[4] != "-" {
@@ -120,7 +102,5 @@ fn models_from_elsewhere() {
         eprintln!("skipped: TAUTOCHRONE_GOLDEN_DIR is not set");
         return;
     };
-    golden_files(Path::new(&dir))
-        .iter()
-        .for_each(|file| check(file));
+    golden_files(Path::new(&dir)).iter().for_each(|file| check(file));
 }

@@ -78,7 +78,7 @@ impl Value for f32 {
             sums.iter_mut().zip(l.words_32([planes[0], planes[1], planes[2], planes[3]]))
         {
             let value = f32::from_bits(word);
-            *sum = *sum + value;
+            *sum += value;
         }
     }
 }
@@ -90,7 +90,7 @@ impl Value for f64 {
     fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
         for (sum, word) in sums.iter_mut().zip(l.words_64(planes)) {
             let value = f64::from_bits(word);
-            *sum = *sum + value;
+            *sum += value;
         }
     }
 }

@@ -26,11 +26,7 @@ pub(super) fn meaning(text: &str, outputs: u32) -> Result<Meaning, ImportError> 
         default_output,
     };
     let single = |meaning| {
-        if outputs == 1 {
-            Ok(meaning)
-        } else {
-            Err(wrong_outputs(name, outputs))
-        }
+        if outputs == 1 { Ok(meaning) } else { Err(wrong_outputs(name, outputs)) }
     };
     match name {
         "regression" | "regression_l1" | "huber" | "fair" | "quantile" | "mape" | "lambdarank"
@@ -78,10 +74,7 @@ pub(super) fn meaning(text: &str, outputs: u32) -> Result<Meaning, ImportError> 
 const PLACE: &str = "the header, objective";
 
 fn wrong_outputs(name: &str, outputs: u32) -> ImportError {
-    ImportError::malformed(
-        PLACE,
-        format!("{name} does not go with {outputs} trees a round"),
-    )
+    ImportError::malformed(PLACE, format!("{name} does not go with {outputs} trees a round"))
 }
 
 #[derive(Default)]
@@ -136,10 +129,7 @@ fn flip(scale: f64) -> Result<f64, ImportError> {
     };
     let (mut zero, mut one) = (0, f64::MAX.to_bits());
     if !is_one(one) {
-        return Err(ImportError::malformed(
-            PLACE,
-            "sigmoid is so small that no margin is class 1",
-        ));
+        return Err(ImportError::malformed(PLACE, "sigmoid is so small that no margin is class 1"));
     }
     while one - zero > 1 {
         let middle = zero + (one - zero) / 2;

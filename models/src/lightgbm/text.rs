@@ -7,19 +7,10 @@ use std::str::{FromStr, Lines};
 /// Starts reading a file.
 pub(super) fn sections(bytes: &[u8]) -> Result<Sections<'_>, ImportError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count()
-            + 1;
+        let line = bytes[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
         ImportError::malformed(format!("line {line}"), "it is not UTF-8 text")
     })?;
-    Ok(Sections {
-        lines: text.lines(),
-        line: 0,
-        next_tree: None,
-        ended: false,
-    })
+    Ok(Sections { lines: text.lines(), line: 0, next_tree: None, ended: false })
 }
 
 /// A file, read section by section.
@@ -78,11 +69,7 @@ impl<'a> Sections<'a> {
                 ));
             }
         }
-        Ok(Section {
-            name,
-            first_line,
-            entries,
-        })
+        Ok(Section { name, first_line, entries })
     }
 }
 
@@ -139,17 +126,11 @@ impl<'a> Section<'a> {
 
     /// Where a key stands, for an error.
     pub(super) fn place(&self, key: &str) -> String {
-        let line = self
-            .entries
-            .get(key)
-            .map_or(self.first_line, |&(line, _)| line);
+        let line = self.entries.get(key).map_or(self.first_line, |&(line, _)| line);
         format!("line {line}, {}, {key}", self.name)
     }
 
     fn not_a_number(&self, key: &str, text: &str) -> ImportError {
-        self.malformed(
-            key,
-            &format!("{} is not a number that fits it", quote(text)),
-        )
+        self.malformed(key, &format!("{} is not a number that fits it", quote(text)))
     }
 }

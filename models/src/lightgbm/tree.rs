@@ -18,10 +18,7 @@ pub(super) fn convert(section: &Section<'_>, output: u32) -> Result<Tree, Import
     if leaves == 0 || leaves > u32::MAX as usize {
         return Err(section.malformed("num_leaves", "it is no count of leaves"));
     }
-    if section
-        .get("is_linear")
-        .is_some_and(|value| value.trim() != "0")
-    {
+    if section.get("is_linear").is_some_and(|value| value.trim() != "0") {
         return Err(ImportError::unsupported(
             section.place("is_linear"),
             "a tree with linear models in its leaves",
@@ -32,18 +29,10 @@ pub(super) fn convert(section: &Section<'_>, output: u32) -> Result<Tree, Import
     if !leaf_values.iter().all(|value| value.is_finite()) {
         return Err(section.malformed("leaf_value", "a value is infinite or NaN"));
     }
-    let splits = if leaves == 1 {
-        Vec::new()
-    } else {
-        splits(section, leaves - 1)?
-    };
+    let splits = if leaves == 1 { Vec::new() } else { splits(section, leaves - 1)? };
     Ok(Tree {
         output,
-        root: if splits.is_empty() {
-            Child::Leaf(0)
-        } else {
-            Child::Split(0)
-        },
+        root: if splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) },
         splits,
         // leaf_value was as long as claimed, so this is bounded by the file
         leaf_ids: (0..leaves as u32).collect(),
@@ -69,10 +58,7 @@ fn splits(section: &Section<'_>, count: usize) -> Result<Vec<Split>, ImportError
     let right: Vec<i32> = section.numbers("right_child", count)?;
     let split = |i: usize| {
         let missing = missing(types[i]).ok_or_else(|| {
-            section.malformed(
-                "decision_type",
-                &format!("{} is no decision type", types[i]),
-            )
+            section.malformed("decision_type", &format!("{} is no decision type", types[i]))
         })?;
         Ok(Split {
             feature: features[i],

@@ -32,19 +32,14 @@ impl Array {
     pub(super) fn flags(&self, place: &str, shape: &[usize]) -> Result<Vec<bool>, ImportError> {
         let bytes = self.numbers(place, "|u1", shape, u8::from_le_bytes)?;
         if bytes.iter().any(|&byte| byte > 1) {
-            return Err(ImportError::malformed(
-                place,
-                "it holds other values than 0 and 1",
-            ));
+            return Err(ImportError::malformed(place, "it holds other values than 0 and 1"));
         }
         Ok(bytes.into_iter().map(|byte| byte == 1).collect())
     }
 
     /// The length of the first dimension, as the shape claims it; 0 if there is none.
     pub(super) fn claimed_length(&self) -> usize {
-        self.shape
-            .first()
-            .map_or(0, |&length| usize::try_from(length).unwrap_or(usize::MAX))
+        self.shape.first().map_or(0, |&length| usize::try_from(length).unwrap_or(usize::MAX))
     }
 
     fn numbers<T, const WIDTH: usize>(
@@ -58,23 +53,13 @@ impl Array {
             let what = format!("its type is {} where {dtype} was due", quote(&self.dtype));
             return Err(ImportError::malformed(place, what));
         }
-        if !self
-            .shape
-            .iter()
-            .copied()
-            .eq(shape.iter().map(|&length| length as u64))
-        {
+        if !self.shape.iter().copied().eq(shape.iter().map(|&length| length as u64)) {
             let what = format!("its shape is not {shape:?}");
             return Err(ImportError::malformed(place, what));
         }
-        let bytes = shape
-            .iter()
-            .try_fold(WIDTH, |product, &length| product.checked_mul(length));
+        let bytes = shape.iter().try_fold(WIDTH, |product, &length| product.checked_mul(length));
         if bytes != Some(self.data.0.len()) {
-            let what = format!(
-                "it holds {} bytes, which is not its shape",
-                self.data.0.len()
-            );
+            let what = format!("it holds {} bytes, which is not its shape", self.data.0.len());
             return Err(ImportError::malformed(place, what));
         }
         let (numbers, _) = self.data.0.as_chunks::<WIDTH>();

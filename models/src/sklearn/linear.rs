@@ -16,9 +16,7 @@ pub(super) fn regression(estimator: &Estimator) -> Result<Model, ImportError> {
 /// have one each, and the first largest wins (`LinearClassifierMixin.predict`).
 pub(super) fn logistic(estimator: &Estimator) -> Result<Model, ImportError> {
     let classes = classes(estimator)?;
-    let above_zero = LabelRule::Flip {
-        flip: 0.0f64.next_up(),
-    };
+    let above_zero = LabelRule::Flip { flip: 0.0f64.next_up() };
     let (outputs, link, label) = match (estimator.link.as_deref(), classes.len()) {
         (Some("one_versus_rest"), 2) => (1, Link::Sigmoid { scale: 1.0 }, above_zero),
         // softmax over (-d, d) is the sigmoid of 2d
@@ -26,10 +24,7 @@ pub(super) fn logistic(estimator: &Estimator) -> Result<Model, ImportError> {
         (Some("one_versus_rest"), n) => (n, Link::OneVersusRest, LabelRule::ArgMaxMargin),
         (Some("softmax"), n) => (n, Link::Softmax, LabelRule::ArgMaxMargin),
         (Some(other), _) => {
-            return Err(ImportError::malformed(
-                "model.link",
-                format!("it is {}", quote(other)),
-            ));
+            return Err(ImportError::malformed("model.link", format!("it is {}", quote(other))));
         }
         (None, _) => return Err(absent("model.link")),
     };
@@ -44,14 +39,8 @@ fn build(
     classes: Vec<String>,
 ) -> Result<Model, ImportError> {
     let shape = [outputs, features(estimator)? as usize];
-    let coefficients = estimator
-        .coefficients
-        .as_ref()
-        .ok_or_else(|| absent("model.coef"))?;
-    let intercepts = estimator
-        .intercepts
-        .as_ref()
-        .ok_or_else(|| absent("model.intercept"))?;
+    let coefficients = estimator.coefficients.as_ref().ok_or_else(|| absent("model.coef"))?;
+    let intercepts = estimator.intercepts.as_ref().ok_or_else(|| absent("model.intercept"))?;
     let parts = LinearParts {
         schema: schema(estimator, label, classes)?,
         outputs: outputs as u32,

@@ -51,15 +51,7 @@ pub(super) fn classifier(
         Some(_) => LabelRule::ArgMaxProbability,
     };
     let base = vec![0.0; classes.len()];
-    build(
-        estimator,
-        trees,
-        base,
-        average,
-        Link::Proportion,
-        label,
-        classes.to_vec(),
-    )
+    build(estimator, trees, base, average, Link::Proportion, label, classes.to_vec())
 }
 
 /// A tree or forest whose leaves hold one value.
@@ -68,39 +60,20 @@ pub(super) fn regressor(
     average: Option<usize>,
 ) -> Result<Model, ImportError> {
     let trees = convert(estimator, 1, 1, 1.0)?;
-    build(
-        estimator,
-        trees,
-        vec![0.0],
-        average,
-        Link::Identity,
-        LabelRule::None,
-        Vec::new(),
-    )
+    build(estimator, trees, vec![0.0], average, Link::Identity, LabelRule::None, Vec::new())
 }
 
 /// `GradientBoostingRegressor`: every loss predicts the sum itself.
 pub(super) fn boosted_regressor(estimator: &Estimator) -> Result<Model, ImportError> {
     let (trees, base) = boosted(estimator, 1)?;
-    build(
-        estimator,
-        trees,
-        base,
-        None,
-        Link::Identity,
-        LabelRule::None,
-        Vec::new(),
-    )
+    build(estimator, trees, base, None, Link::Identity, LabelRule::None, Vec::new())
 }
 
 /// `GradientBoostingClassifier` of scikit-learn 1.4 and later: two classes have one output, and class
 /// 1 when it is at least 0; three or more have one each, and the first largest wins.
 pub(super) fn boosted_classifier(estimator: &Estimator) -> Result<Model, ImportError> {
     let classes = classes(estimator)?;
-    let loss = estimator
-        .loss
-        .as_deref()
-        .ok_or_else(|| absent("model.loss"))?;
+    let loss = estimator.loss.as_deref().ok_or_else(|| absent("model.loss"))?;
     let at_zero = LabelRule::Flip { flip: 0.0 };
     let (outputs, link, label) = match (loss, classes.len()) {
         ("log_loss", 2) => (1, Link::Sigmoid { scale: 1.0 }, at_zero),
@@ -120,19 +93,11 @@ pub(super) fn boosted_classifier(estimator: &Estimator) -> Result<Model, ImportE
 }
 
 fn boosted(estimator: &Estimator, outputs: usize) -> Result<(Vec<Tree>, Vec<f64>), ImportError> {
-    let rate = estimator
-        .learning_rate
-        .ok_or_else(|| absent("model.learning_rate"))?;
-    let Strict(base) = estimator
-        .base
-        .as_ref()
-        .ok_or_else(|| absent("model.base"))?;
+    let rate = estimator.learning_rate.ok_or_else(|| absent("model.learning_rate"))?;
+    let Strict(base) = estimator.base.as_ref().ok_or_else(|| absent("model.base"))?;
     let base = base.f64s("model.base", &[outputs])?;
     if !base.iter().all(|value| value.is_finite()) {
-        return Err(ImportError::malformed(
-            "model.base",
-            "a value is infinite or NaN",
-        ));
+        return Err(ImportError::malformed("model.base", "a value is infinite or NaN"));
     }
     Ok((convert(estimator, outputs, 1, rate)?, base))
 }
@@ -182,20 +147,12 @@ fn convert(
         }
         tree(index, raw, width, scale, features)
     };
-    let trees: Vec<Tree> = estimator
-        .trees
-        .0
-        .iter()
-        .enumerate()
-        .map(one)
-        .collect::<Result<_, _>>()?;
+    let trees: Vec<Tree> =
+        estimator.trees.0.iter().enumerate().map(one).collect::<Result<_, _>>()?;
     if trees.is_empty() || !trees.len().is_multiple_of(outputs) {
         return Err(ImportError::malformed(
             "model.trees",
-            format!(
-                "{} trees do not make whole rounds of {outputs}",
-                trees.len()
-            ),
+            format!("{} trees do not make whole rounds of {outputs}", trees.len()),
         ));
     }
     Ok(trees)
@@ -211,10 +168,7 @@ fn tree(
     let place = |field: &str| format!("tree {index}, {field}");
     let nodes = raw.left.0.claimed_length();
     if nodes == 0 {
-        return Err(ImportError::malformed(
-            place("left"),
-            "the tree has no nodes",
-        ));
+        return Err(ImportError::malformed(place("left"), "the tree has no nodes"));
     }
     // each array is compared with its bytes before anything is allocated
     let left = raw.left.0.i32s(&place("left"), &[nodes])?;
@@ -239,25 +193,19 @@ fn tree(
     for &node in &layout.order {
         if let Child::Leaf(_) = layout.place[node] {
             tree.leaf_ids.push(node as u32);
-            tree.leaf_values
-                .extend(value[node * width..][..width].iter().map(|v| scale * v));
+            tree.leaf_values.extend(value[node * width..][..width].iter().map(|v| scale * v));
             continue;
         }
         tree.splits.push(Split {
-            feature: u32::try_from(feature[node])
-                .ok()
-                .filter(|&f| f < features)
-                .ok_or_else(|| {
+            feature: u32::try_from(feature[node]).ok().filter(|&f| f < features).ok_or_else(
+                || {
                     let what = format!("node {node} reads feature {}", feature[node]);
                     ImportError::malformed(place("feature"), what)
-                })?,
+                },
+            )?,
             threshold: threshold[node],
             compare: Compare::LessOrEqual,
-            missing: if missing_left[node] {
-                Missing::NanLeft
-            } else {
-                Missing::NanRight
-            },
+            missing: if missing_left[node] { Missing::NanLeft } else { Missing::NanRight },
             left: layout.child(left[node]),
             right: layout.child(right[node]),
         });

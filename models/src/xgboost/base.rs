@@ -30,11 +30,7 @@ pub(super) fn margins(
     outputs: u32,
 ) -> Result<Vec<f64>, ImportError> {
     let outputs = outputs as usize;
-    let margins: Vec<f64> = score
-        .0
-        .iter()
-        .map(|&s| margin(s, rule))
-        .collect::<Result<_, _>>()?;
+    let margins: Vec<f64> = score.0.iter().map(|&s| margin(s, rule)).collect::<Result<_, _>>()?;
     match *margins.as_slice() {
         [one] => Ok(vec![one; outputs]),
         ref all if all.len() == outputs => Ok(margins),
@@ -49,10 +45,7 @@ const PLACE: &str = "learner.learner_model_param.base_score";
 
 fn margin(score: f32, rule: BaseRule) -> Result<f64, ImportError> {
     let wrong = |need: &str| {
-        ImportError::malformed(
-            PLACE,
-            format!("{score:?} is not {need}, as the objective needs"),
-        )
+        ImportError::malformed(PLACE, format!("{score:?} is not {need}, as the objective needs"))
     };
     // The library's own f32 steps. `f32::ln` is the C library's logf, as there.
     let margin = match rule {
@@ -62,11 +55,7 @@ fn margin(score: f32, rule: BaseRule) -> Result<f64, ImportError> {
         BaseRule::Log if score > 0.0 => score.ln(),
         BaseRule::Log => return Err(wrong("above 0")),
     };
-    if margin.is_finite() {
-        Ok(f64::from(margin))
-    } else {
-        Err(wrong("a finite margin"))
-    }
+    if margin.is_finite() { Ok(f64::from(margin)) } else { Err(wrong("a finite margin")) }
 }
 
 impl<'de> Deserialize<'de> for BaseScore {
@@ -88,10 +77,7 @@ impl<'de> Deserialize<'de> for BaseScore {
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<BaseScore, E> {
                 parse(text).map(BaseScore).ok_or_else(|| {
-                    E::custom(format!(
-                        "{} is no finite number or list of them",
-                        quote(text)
-                    ))
+                    E::custom(format!("{} is no finite number or list of them", quote(text)))
                 })
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<BaseScore, A::Error> {

@@ -88,33 +88,16 @@ const PLACE: &str = "learner.objective.name";
 /// Two classes, or with several targets a label for each, which no single label column can show.
 fn binary(link: Link, flip: f32, default_output: Output, outputs: u32) -> Meaning {
     let (label, classes) = if outputs == 1 {
-        (
-            LabelRule::Flip {
-                flip: f64::from(flip),
-            },
-            numbered(2),
-        )
+        (LabelRule::Flip { flip: f64::from(flip) }, numbered(2))
     } else {
         (LabelRule::None, Vec::new())
     };
-    Meaning {
-        base: BaseRule::Identity,
-        link,
-        label,
-        classes,
-        default_output,
-    }
+    Meaning { base: BaseRule::Identity, link, label, classes, default_output }
 }
 
 fn softmax(label: LabelRule, default_output: Output, outputs: u32) -> Meaning {
     let (base, link, classes) = (BaseRule::Identity, Link::Softmax, numbered(outputs));
-    Meaning {
-        base,
-        link,
-        label,
-        classes,
-        default_output,
-    }
+    Meaning { base, link, label, classes, default_output }
 }
 
 /// The file knows classes by number only.

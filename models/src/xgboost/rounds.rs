@@ -18,9 +18,7 @@ pub(super) fn choose(
     let count = trees.trees.0.len() as u64;
     let ends = match &trees.iteration_indptr {
         Some(indptr) => Ends::Listed(check_indptr(indptr, count)?),
-        None => Ends::Even {
-            per_round: per_round.max(1),
-        },
+        None => Ends::Even { per_round: per_round.max(1) },
     };
     let in_file = match &ends {
         Ends::Listed(ends) => ends.len() as u64,
@@ -37,10 +35,7 @@ pub(super) fn choose(
         }
         (Some(best), _) if best + 1 == in_file => (in_file, None),
         (Some(best), None) => {
-            return Err(ImportError::IterationsUnclear {
-                best,
-                rounds: in_file,
-            });
+            return Err(ImportError::IterationsUnclear { best, rounds: in_file });
         }
         (Some(best), Some(Iterations::Best)) => (best + 1, wanted),
         (Some(_), Some(Iterations::All)) => (in_file, wanted),
@@ -56,14 +51,7 @@ pub(super) fn choose(
             ));
         }
     };
-    Ok((
-        kept as usize,
-        Rounds {
-            used,
-            in_file,
-            choice,
-        },
-    ))
+    Ok((kept as usize, Rounds { used, in_file, choice }))
 }
 
 /// Where each round ends, counted in trees.

@@ -51,9 +51,7 @@ pub(super) fn convert(
     kept: usize,
 ) -> Result<Vec<Tree>, ImportError> {
     let numbered = trees.into_iter().zip(tree_info).enumerate().take(kept);
-    numbered
-        .map(|(index, (Strict(raw), &output))| one(index, &raw, output))
-        .collect()
+    numbered.map(|(index, (Strict(raw), &output))| one(index, &raw, output)).collect()
 }
 
 /// The refusal of leaves with a vector of values.
@@ -82,22 +80,14 @@ fn one(index: usize, raw: &RawTree, output: u32) -> Result<Tree, ImportError> {
             tree.leaf_values.push(f64::from(raw.value[node]));
             continue;
         }
-        if raw
-            .split_type
-            .as_ref()
-            .is_some_and(|types| types[node] != 0)
-        {
+        if raw.split_type.as_ref().is_some_and(|types| types[node] != 0) {
             return Err(categorical(format!("tree {index}, node {node}")));
         }
         tree.splits.push(Split {
             feature: raw.feature[node],
             threshold: f64::from(raw.value[node]),
             compare: Compare::Less,
-            missing: if raw.default_left[node].0 {
-                Missing::NanLeft
-            } else {
-                Missing::NanRight
-            },
+            missing: if raw.default_left[node].0 { Missing::NanLeft } else { Missing::NanRight },
             left: layout.child(raw.left[node]),
             right: layout.child(raw.right[node]),
         });
@@ -115,10 +105,7 @@ fn check_arrays(index: usize, raw: &RawTree) -> Result<(), ImportError> {
         ("split_indices", raw.feature.len()),
         ("split_conditions", raw.value.len()),
         ("default_left", raw.default_left.len()),
-        (
-            "split_type",
-            raw.split_type.as_ref().map_or(nodes, Vec::len),
-        ),
+        ("split_type", raw.split_type.as_ref().map_or(nodes, Vec::len)),
     ];
     for (field, length) in lengths {
         if length != nodes {
@@ -129,10 +116,7 @@ fn check_arrays(index: usize, raw: &RawTree) -> Result<(), ImportError> {
         }
     }
     if nodes == 0 {
-        return Err(ImportError::malformed(
-            format!("tree {index}"),
-            "it has no nodes",
-        ));
+        return Err(ImportError::malformed(format!("tree {index}"), "it has no nodes"));
     }
     if let Some(Count(claimed)) = raw.params.0.num_nodes
         && claimed != nodes as u64
@@ -142,11 +126,7 @@ fn check_arrays(index: usize, raw: &RawTree) -> Result<(), ImportError> {
             format!("it claims {claimed} nodes, the arrays hold {nodes}"),
         ));
     }
-    if raw
-        .categories_nodes
-        .as_ref()
-        .is_some_and(|nodes| !nodes.is_empty())
-    {
+    if raw.categories_nodes.as_ref().is_some_and(|nodes| !nodes.is_empty()) {
         return Err(categorical(format!("tree {index}")));
     }
     Ok(())

@@ -39,9 +39,7 @@ pub(crate) fn evaluate(parts: &EnsembleParts, row: &[f64]) -> Evaluation {
         }
     }
     if let Some(n) = parts.average {
-        margins
-            .iter_mut()
-            .for_each(|m| *m = round(*m / f64::from(n)));
+        margins.iter_mut().for_each(|m| *m = round(*m / f64::from(n)));
     }
     Evaluation { leaves, margins }
 }
@@ -72,12 +70,7 @@ pub(crate) fn linear(parts: &LinearParts, row: &[f64]) -> Vec<f64> {
     let one = |(weights, intercept): (&[f64], &f64)| {
         weights.iter().zip(row).map(|(w, x)| w * x).sum::<f64>() + intercept
     };
-    parts
-        .coefficients
-        .chunks(features)
-        .zip(&parts.intercepts)
-        .map(one)
-        .collect()
+    parts.coefficients.chunks(features).zip(&parts.intercepts).map(one).collect()
 }
 
 /// Probabilities per class as scikit-learn returns them; one output of two classes gives two.
