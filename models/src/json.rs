@@ -20,14 +20,19 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ImportError>
 
 /// An object with named fields; see [`fields!`].
 pub(crate) trait Fields: Default {
+    /// Keys without which the object is refused at once, before many of them fill the memory.
+    const REQUIRED: &'static [&'static str] = &[];
+
     /// Reads the value of `key`, or returns false if the key is none of ours.
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error>;
 }
 
-/// Implements [`Fields`]: which JSON key fills which struct field.
+/// Implements [`Fields`]: which JSON key fills which struct field, and which must be there.
 macro_rules! fields {
-    ($name:ty { $($key:literal => $field:ident),* $(,)? }) => {
+    ($name:ty { $($key:literal => $field:ident),* $(,)? } $(required $required:expr)?) => {
         impl $crate::json::Fields for $name {
+            $(const REQUIRED: &'static [&'static str] = &$required;)?
+
             fn field<'de, A: serde::de::MapAccess<'de>>(
                 &mut self,
                 key: &str,
@@ -68,7 +73,10 @@ impl<'de, T: Fields> Deserialize<'de> for Strict<T> {
                     }
                     refuse_twice(&mut seen, key)?;
                 }
-                Ok(value)
+                match T::REQUIRED.iter().find(|key| !seen.contains(**key)) {
+                    Some(key) => Err(A::Error::missing_field(key)),
+                    None => Ok(value),
+                }
             }
         }
         deserializer.deserialize_map(Object(PhantomData)).map(Strict)

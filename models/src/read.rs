@@ -5,7 +5,9 @@ use crate::error::ImportError;
 use crate::json::{self, Count, Fields, Strict};
 use crate::source::{Format, ImportOptions, Imported};
 use crate::{lightgbm, sklearn, xgboost};
-use serde::de::MapAccess;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -52,7 +54,7 @@ pub fn import_file(
 /// The top level of every JSON format at once, so that the file is parsed once.
 #[derive(Default)]
 struct Document {
-    xgboost_version: Vec<Count>,
+    version: Version,
     learner: Option<Strict<xgboost::Learner>>,
     sklearn: Strict<sklearn::Header>,
     model: Option<Strict<sklearn::Estimator>>,
@@ -63,7 +65,7 @@ struct Document {
 impl Fields for Document {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
-            "version" if !self.lightgbm_dump => self.xgboost_version = map.next_value()?,
+            "version" => self.version = map.next_value()?,
             "learner" => self.learner = map.next_value()?,
             "model" => self.model = map.next_value()?,
             _ => {
@@ -76,10 +78,38 @@ impl Fields for Document {
     }
 }
 
+/// XGBoost's version, a list. Other formats have text under this key, which is no version of theirs
+/// that we read.
+#[derive(Default)]
+struct Version(Vec<Count>);
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListOrText;
+        impl<'de> Visitor<'de> for ListOrText {
+            type Value = Version;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of counts, or text")
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Version, E> {
+                Ok(Version::default())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Version, A::Error> {
+                let mut parts = Vec::new();
+                while let Some(part) = seq.next_element()? {
+                    parts.push(part);
+                }
+                Ok(Version(parts))
+            }
+        }
+        deserializer.deserialize_any(ListOrText)
+    }
+}
+
 fn import_json(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     let Strict(document) = json::parse::<Strict<Document>>(bytes)?;
     if let Some(Strict(learner)) = document.learner {
-        return xgboost::import(&document.xgboost_version, learner, options);
+        return xgboost::import(&document.version.0, learner, options);
     }
     if document.sklearn.0.is_ours() {
         let format = Format::SklearnJson.name();

@@ -13,7 +13,7 @@ use crate::error::{ImportError, quote};
 use crate::json::{Capped, Count, Strict, fields};
 use crate::source::{Format, ImportOptions, Imported, Iterations, Rounds, SourceInfo};
 use array::Array;
-use engine::ensemble::MAX_TREES;
+use engine::ensemble::{MAX_FEATURES, MAX_TREES};
 use engine::{LabelRule, Output, Schema};
 
 /// The top level of the file, beside `model`.
@@ -41,8 +41,8 @@ impl Header {
 pub(crate) struct Estimator {
     name: Option<String>,
     features: Option<Count>,
-    feature_names: Option<Vec<String>>,
-    classes: Option<Vec<String>>,
+    feature_names: Option<Capped<String, MOST_NAMES>>,
+    classes: Option<Capped<String, MOST_NAMES>>,
     trees: Capped<Strict<trees::RawTree>, MAX_TREES>,
     loss: Option<String>,
     learning_rate: Option<f64>,
@@ -64,6 +64,8 @@ fields!(Estimator {
     "coef" => coefficients,
     "intercept" => intercepts,
 });
+
+const MOST_NAMES: usize = MAX_FEATURES as usize;
 
 /// Turns a parsed file into a model.
 pub(crate) fn import(
@@ -131,7 +133,7 @@ fn schema(
     let default_output = if classes.is_empty() { Output::Margin } else { Output::Label };
     Ok(Schema {
         features: features(estimator)?,
-        feature_names: estimator.feature_names.clone(),
+        feature_names: estimator.feature_names.as_ref().map(|names| names.0.clone()),
         label,
         classes,
         default_output,
@@ -146,7 +148,7 @@ fn features(estimator: &Estimator) -> Result<u32, ImportError> {
 
 /// The classes of a classifier: two or more.
 fn classes(estimator: &Estimator) -> Result<&[String], ImportError> {
-    match estimator.classes.as_deref() {
+    match estimator.classes.as_ref().map(|classes| classes.0.as_slice()) {
         None => Err(absent("model.classes")),
         Some(classes) if classes.len() < 2 => Err(ImportError::unsupported(
             "model.classes",

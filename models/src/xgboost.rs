@@ -18,7 +18,7 @@ use crate::error::{ImportError, quote};
 use crate::json::{Capped, Count, Strict, fields};
 use crate::source::{Format, ImportOptions, Imported, SourceInfo};
 use base::BaseScore;
-use engine::ensemble::{MAX_OUTPUTS, MAX_TREES};
+use engine::ensemble::{MAX_FEATURES, MAX_OUTPUTS, MAX_TREES};
 use engine::{Ensemble, EnsembleParts, Model, Precision, Schema};
 use rounds::choose;
 
@@ -26,7 +26,7 @@ use rounds::choose;
 #[derive(Default)]
 pub(crate) struct Learner {
     attributes: Strict<Attributes>,
-    feature_names: Option<Vec<String>>,
+    feature_names: Option<Capped<String, { MAX_FEATURES as usize }>>,
     booster: Option<Strict<Booster>>,
     params: Strict<Params>,
     objective: Strict<Objective>,
@@ -125,7 +125,10 @@ pub(crate) fn import(
     let parts = EnsembleParts {
         schema: Schema {
             features,
-            feature_names: learner.feature_names.filter(|names| !names.is_empty()),
+            feature_names: learner
+                .feature_names
+                .map(|names| names.0)
+                .filter(|names| !names.is_empty()),
             label: meaning.label,
             classes: meaning.classes,
             default_output: meaning.default_output,

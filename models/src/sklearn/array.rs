@@ -15,7 +15,7 @@ pub(super) struct Array {
     shape: Vec<u64>,
     data: Base64,
 }
-fields!(Array { "dtype" => dtype, "shape" => shape, "data" => data });
+fields!(Array { "dtype" => dtype, "shape" => shape, "data" => data } required ["dtype", "shape", "data"]);
 
 impl Array {
     /// The numbers, if the array has this type and shape.

@@ -36,7 +36,7 @@ fields!(RawTree {
     "threshold" => threshold,
     "value" => value,
     "missing_left" => missing_left,
-});
+} required ["left", "right", "feature", "threshold", "value"]);
 
 /// A tree or forest whose leaves hold class fractions; `average` is the number of trees of a forest.
 pub(super) fn classifier(

@@ -30,7 +30,7 @@ fields!(RawTree {
     "default_left" => default_left,
     "split_type" => split_type,
     "categories_nodes" => categories_nodes,
-});
+} required ["left_children", "right_children", "split_indices", "split_conditions", "default_left"]);
 
 #[derive(Default)]
 struct RawParams {

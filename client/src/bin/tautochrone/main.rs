@@ -6,6 +6,7 @@
 
 mod card;
 mod compile;
+mod demo;
 mod export_script;
 mod failure;
 mod inspect;
@@ -36,6 +37,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Compile(compile::Arguments),
     Inspect(inspect::Arguments),
     Score(score::Arguments),
@@ -44,6 +46,7 @@ enum Command {
 
 const EXAMPLES: &str = "\
 Examples:
+  tautochrone demo
   tautochrone score --model model.json --data rows.csv --out predictions.csv
   tautochrone compile model.json -o model.tau
   tautochrone inspect model.tau
@@ -83,6 +86,7 @@ fn run() -> Result<(), Failure> {
         Err(error) => return Err(Failure::usage(&error)),
     };
     match cli.command {
+        Command::Demo(arguments) => demo::run(arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
