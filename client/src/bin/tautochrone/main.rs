@@ -86,7 +86,7 @@ fn run() -> Result<(), Failure> {
         Err(error) => return Err(Failure::usage(&error)),
     };
     match cli.command {
-        Command::Demo(arguments) => demo::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
