@@ -8,7 +8,7 @@ import numpy as np
 
 CASES = pathlib.Path(__file__).resolve().parent / "cases"
 FEATURES = 5
-MAX_ROWS = 220
+MAX_ROWS = 196
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def edge_rows(rng, train, splits, leaves_of, nan=True, inf=False, extra=()):
     for i in range(max(map(len, decks))):
         rows.append(np.array([d[i] if i < len(d) else rng.choice(d) for d in decks], dtype))
 
-    rows = np.array(rows, dtype)[: MAX_ROWS - 30]
-    return np.concatenate([rows, train[rng.choice(len(train), 30, replace=False)]])
+    rows = np.array(rows, dtype)[: MAX_ROWS - 28]
+    return np.concatenate([rows, train[rng.choice(len(train), 28, replace=False)]])
 
 
 def sigmoid(margin):

@@ -28,6 +28,7 @@ GROUPS = {
     "xgboost-3.2.0": None,
     "lightgbm-3.3.5": ["lightgbm==3.3.5", *OLD],
     "lightgbm-4.7.0": None,
+    "sklearn-1.2.2": ["scikit-learn==1.2.2", *SKLEARN, *OLD],
     "sklearn-1.5.2": ["scikit-learn==1.5.2", *SKLEARN, *OLD],
     "sklearn-1.9.1": None,
 }

@@ -51,7 +51,7 @@ class Tautochrone:
         """The bound of `--sum fixed` on the model's shape card."""
         compiled = folder / f"fixed-{profile}.tau"
         self.compile(model.path, compiled, "--sum", "fixed", "--profile", profile, *model.options)
-        return float(self.inspect(compiled)["fixed_error_bound"])
+        return float(self.inspect(compiled)["cost"]["fixed_sum_error_bound"])
 
 
 def backends():
