@@ -196,7 +196,7 @@ fn forest_parameters(
 /// are multiples of 2^-952 and stay normal through the average and the link's polynomials. Highest:
 /// so that the sum of all trees stays below half the largest number.
 fn exponents(forest: &ForestShape) -> (u64, u64) {
-    let terms = u64::from(u32::BITS - forest.trees.leading_zeros()) + 1;
+    let terms = u64::from(u32::BITS - forest.trees.max(forest.blocks).leading_zeros()) + 1;
     match forest.sum {
         Sum::SourceF32 => (127 - 100, 127 + 126 - terms),
         _ => (1023 - 900, 1023 + 900 - terms),

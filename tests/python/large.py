@@ -110,7 +110,7 @@ def forests(command, folder, name, forest, rows):
 def measure(command, folder, what, path, nodes, rows, leaves):
     """Compiles, inspects, compares some leaves; bytes of the program."""
     compiled = folder / "model.tau"
-    seconds = command.compile(path, compiled)
+    seconds = command.compile(path, compiled, "--class", "exact")
     size = compiled.stat().st_size
     begin = time.perf_counter()
     card = command.inspect(compiled)

@@ -49,7 +49,7 @@ pub(super) fn meaning(text: &str, outputs: u32) -> Result<Meaning, ImportError> 
                 return Err(wrong_outputs(name, outputs));
             }
             let (link, label) = if name == "multiclass" {
-                (Link::Softmax, LabelRule::ArgMaxMargin)
+                (Link::Softmax, LabelRule::ArgMaxProbability)
             } else {
                 let scale = parameters.sigmoid.unwrap_or(1.0);
                 // where two sigmoids round to the same value, the first class wins

@@ -51,8 +51,8 @@ fn splits(section: &Section<'_>, count: usize) -> Result<Vec<Split>, ImportError
     }
     let features: Vec<u32> = section.numbers("split_feature", count)?;
     let thresholds: Vec<f64> = section.numbers("threshold", count)?;
-    if !thresholds.iter().all(|threshold| threshold.is_finite()) {
-        return Err(section.malformed("threshold", "a value is infinite or NaN"));
+    if !thresholds.iter().all(|threshold| !threshold.is_nan()) {
+        return Err(section.malformed("threshold", "a value is NaN"));
     }
     let left: Vec<i32> = section.numbers("left_child", count)?;
     let right: Vec<i32> = section.numbers("right_child", count)?;
