@@ -124,7 +124,7 @@ def measure(command, folder, what, path, nodes, rows, leaves):
     print(
         f"{what}\n  file {path.stat().st_size / 2**20:.1f} MiB, program {size / 2**20:.1f} MiB, "
         f"{size / nodes:.1f} bytes a node; compile {seconds:.2f} s, inspect {inspected:.2f} s, "
-        f"leaves of {len(rows)} rows {scored:.2f} s, kernel {card["cost"]["kernel"]}",
+        f"leaves of {len(rows)} rows {scored:.2f} s, kernel {card['cost']['kernel']}",
         flush=True,
     )
     assert size <= BYTES_PER_NODE * nodes + 65_536, f"{size} bytes for {nodes} nodes"
