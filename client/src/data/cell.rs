@@ -1,6 +1,7 @@
 //! One CSV cell as a number.
 
-use super::error::{Fault, clip};
+use super::error::clip;
+use super::fault::Fault;
 
 /// The number in a cell; NaN where it is missing.
 ///

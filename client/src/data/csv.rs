@@ -6,7 +6,8 @@ use std::io::Read;
 use csv::{ByteRecord, ReaderBuilder};
 use engine::Precision;
 
-use super::error::{Fault, Reject};
+use super::error::Reject;
+use super::fault::Fault;
 use super::plan::{Plan, Role};
 use super::values::{CopiedColumn, CopiedValues, Values, table_len};
 use super::{Limits, Selection, Table, cell};

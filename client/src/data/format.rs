@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::error::Fault;
+use super::fault::Fault;
 
 /// A format of row files and predictions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -21,6 +21,7 @@
 mod cell;
 mod csv;
 mod error;
+mod fault;
 mod format;
 mod npy;
 mod parquet;
@@ -33,7 +34,8 @@ use std::path::Path;
 
 use engine::{EvaluateError, Precision, RowValues, Rows, Schema};
 
-pub use error::{DataError, Fault};
+pub use error::DataError;
+pub use fault::Fault;
 pub use format::Format;
 pub use values::{CopiedColumn, CopiedValues, Values};
 pub use write::{Predictions, ScoreValues, check, replace_file, write};

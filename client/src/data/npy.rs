@@ -10,7 +10,8 @@ use std::io::{BufReader, Read};
 
 use engine::Precision;
 
-use super::error::{Fault, Reject};
+use super::error::Reject;
+use super::fault::Fault;
 use super::format::Format;
 use super::plan::{Plan, Role};
 use super::values::{Values, table_len};

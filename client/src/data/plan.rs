@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use super::Selection;
-use super::error::{Fault, Reject, clip};
+use super::error::{Reject, clip};
+use super::fault::Fault;
 
 /// What a column of the file is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

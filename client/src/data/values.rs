@@ -2,7 +2,7 @@
 
 use engine::Precision;
 
-use super::error::Fault;
+use super::fault::Fault;
 
 /// Row-major values at the width of a model.
 #[derive(Clone, PartialEq, Debug)]

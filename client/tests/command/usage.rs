@@ -86,6 +86,22 @@ fn a_program_shows_the_card_of_its_model() {
 }
 
 #[test]
+fn two_models_of_one_class_show_one_card() {
+    let folder = Folder::new();
+    let (one, two) = (Golden::load("xgboost-3.2.0-gamma"), Golden::load("xgboost-3.2.0-poisson"));
+    assert_ne!(one.margins, two.margins);
+    for json in ["", "--json"] {
+        let card = |golden: &Golden| {
+            folder.run(&format!("inspect {} {json}", golden.model())).succeeded().to_owned()
+        };
+        assert_eq!(card(&one), card(&two));
+    }
+    // the source is told beside the card, not on it
+    let run = folder.run(&format!("inspect {}", one.model()));
+    assert!(run.stderr.contains("reg:gamma") && !run.stdout.contains("gamma"), "{}", run.stderr);
+}
+
+#[test]
 fn flags_that_contradict_a_program_are_refused() {
     let folder = Folder::new();
     let golden = Golden::load("xgboost-3.2.0-logistic");

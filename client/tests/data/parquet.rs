@@ -112,6 +112,16 @@ fn all_f32_columns_are_known_as_such() {
 }
 
 #[test]
+fn a_column_of_nulls_is_missing() {
+    let bytes =
+        file("message m { optional int32 a (UNKNOWN); }", WriterProperties::new(), 1, |group| {
+            column::<Int32Type>(group, &[], Some(&[0, 0, 0]));
+        });
+    let table = load("a.parquet", bytes, &named(&["a"]), F64).unwrap();
+    assert_eq!(f64s(&table).iter().filter(|v| v.is_nan()).count(), 3);
+}
+
+#[test]
 fn integers_must_be_exact() {
     let message_type = "message m { required int64 a; }";
     let bytes = file(message_type, WriterProperties::new(), 1, |group| {

@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use super::damaged;
-use crate::data::error::{Fault, clip};
+use crate::data::error::clip;
+use crate::data::fault::Fault;
 
 /// Longest header; NumPy itself trusts 10,000 bytes.
 const MAX_HEADER: usize = 1 << 16;

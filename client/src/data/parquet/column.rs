@@ -6,7 +6,7 @@ use parquet::data_type::{ByteArray, DataType};
 use parquet::schema::types::ColumnDescriptor;
 
 use super::{crate_fault, damaged};
-use crate::data::error::Fault;
+use crate::data::fault::Fault;
 use crate::data::npy::exact_float;
 use crate::data::values::CopiedValues;
 
@@ -45,6 +45,8 @@ impl Kind {
             (Type::INT32 | Type::INT64, Some(LogicalType::Integer(int))) => {
                 Ok(if int.is_signed { Kind::Signed } else { Kind::Unsigned })
             }
+            // a column of nulls only, whose type the writer could not tell
+            (Type::INT32, Some(LogicalType::Unknown)) => Ok(Kind::Signed),
             (Type::INT32 | Type::INT64, None) => Kind::of_old_integer(descriptor),
             (Type::BYTE_ARRAY, Some(LogicalType::String | LogicalType::Enum)) => Ok(Kind::Text),
             (Type::BYTE_ARRAY, None) => Ok(Kind::Text),

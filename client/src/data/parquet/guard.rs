@@ -13,7 +13,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::damaged;
 use super::thrift::{Broken, Cursor, FALSE, I32, LIST, STRUCT};
-use crate::data::error::Fault;
+use crate::data::fault::Fault;
 
 /// Largest unpacked page.
 const MAX_PAGE: u64 = 256 << 20;

@@ -16,7 +16,8 @@ use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::SchemaDescriptor;
 
-use super::error::{Fault, Reject, one_line};
+use super::error::{Reject, one_line};
+use super::fault::Fault;
 use super::format::Format;
 use super::plan::{Plan, Role};
 use super::values::{CopiedColumn, Values, table_len};

@@ -14,7 +14,8 @@ use std::path::Path;
 
 use staged::Staged;
 
-use super::error::{DataError, Fault, Reject};
+use super::error::{DataError, Reject};
+use super::fault::Fault;
 use super::format::Format;
 use super::values::CopiedColumn;
 

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::data::error::Fault;
+use crate::data::fault::Fault;
 
 /// A temporary sibling of the target; removed on drop unless committed.
 pub(super) struct Staged {
