@@ -5,7 +5,7 @@ use ctrace::binary::Binary;
 use ctrace::error::Error;
 use ctrace::same_code::{Compared, same_code};
 use ctrace::scan::{Expectation, deviations, expectation, line, scan};
-use ctrace::trace::{Options, Outcome, Plan, RegionReport, text, trace};
+use ctrace::trace::{Choice, Options, Outcome, Plan, RegionReport, text, trace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -100,9 +100,18 @@ struct Target {
     /// Do not keep tracer and program on one processor (about four times slower).
     #[arg(long)]
     no_pin: bool,
+    /// `fast` runs copies of basic blocks, `step` steps each instruction; both give the same trace.
+    #[arg(long, value_enum, default_value = "fast")]
+    engine: EngineName,
     /// The program and its arguments.
     #[arg(last = true, required = true, value_name = "BINARY ARGS")]
     program: Vec<String>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum EngineName {
+    Fast,
+    Step,
 }
 
 impl Target {
@@ -116,6 +125,10 @@ impl Target {
             plan: Plan { count: self.secrets, only: self.secret, same: self.same, seed: self.seed },
             max_steps: self.max_steps,
             pin: !self.no_pin,
+            engine: match self.engine {
+                EngineName::Fast => Choice::Fast,
+                EngineName::Step => Choice::Step,
+            },
         }
     }
 }

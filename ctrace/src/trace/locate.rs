@@ -31,15 +31,15 @@ pub struct Frame {
 }
 
 impl Place {
-    /// The innermost frame outside the standard library, else the innermost.
+    /// The innermost frame outside the standard library.
     pub fn own_frame(&self) -> Option<&Frame> {
         let own = |frame: &&Frame| !frame.file.starts_with("/rustc/") && !frame.file.contains("/lib/rustlib/src/");
-        self.frames.iter().find(own).or(self.frames.first())
+        self.frames.iter().find(own)
     }
 
     /// `file:line` of that frame, or what is known instead.
     pub fn line(&self) -> String {
-        match (self.own_frame(), &self.near) {
+        match (self.own_frame().or(self.frames.first()), &self.near) {
             (Some(frame), _) => format!("{}:{}", frame.file, frame.line),
             (None, Some(near)) => format!("{}: {near}", base_name(&self.module)),
             (None, None) => format!("{}+{:#x}", base_name(&self.module), self.offset),
@@ -75,11 +75,6 @@ impl Locator {
             }
         }
         place
-    }
-
-    /// Whether source lines are known at an address.
-    pub(crate) fn has_lines(&mut self, address: u64) -> bool {
-        !self.place(address).frames.is_empty()
     }
 
     /// Name of the function that a slot for the dynamic linker stands for.

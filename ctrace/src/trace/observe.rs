@@ -137,7 +137,7 @@ fn mask(source: MaskSource, stop: &mut Stop) -> Result<u64, Error> {
 }
 
 /// One bit for each element: whether it is subnormal.
-fn subnormals(bytes: &[u8], width: usize, scalar: bool) -> u64 {
+pub(super) fn subnormals(bytes: &[u8], width: usize, scalar: bool) -> u64 {
     if width == 0 {
         return 0;
     }

@@ -60,13 +60,13 @@ pub struct Leak {
     pub line: String,
     /// Where, with inlined frames.
     pub place: Place,
-    /// The place in code with source lines that led there, when the place itself has none.
+    /// The place in the program's own code that led there, when the place itself is in a library.
     pub called_from: Option<Caller>,
     /// Instructions of this line that differed.
     pub instructions: Vec<Different>,
 }
 
-/// A call out of code with source lines.
+/// A call into a library.
 #[derive(Clone, Debug, Serialize)]
 pub struct Caller {
     /// The function called, when its name is known.
@@ -115,7 +115,7 @@ pub(crate) fn merge(findings: &Findings, reference: &[Event], code: &Code, locat
             detail,
         };
         let called_from =
-            if place.frames.is_empty() { caller(reference, finding.step, code, locator) } else { None };
+            if place.own_frame().is_none() { caller(reference, finding.step, code, locator) } else { None };
         let line = place.line();
         // a stripped library has no lines: its findings belong to the call
         let key = called_from.as_ref().map_or_else(|| line.clone(), |caller| caller.place.line());
@@ -142,17 +142,17 @@ fn short(locator: &mut Locator, address: u64) -> String {
     if address == 0 { "the end".into() } else { locator.place(address).line() }
 }
 
-/// The last step before `step` that stands in code with source lines.
+/// The last step before `step` that stands in code of the program's own, with source lines.
 fn caller(reference: &[Event], step: usize, code: &Code, locator: &mut Locator) -> Option<Caller> {
     let mut known = std::collections::HashMap::new();
     let before = reference.get(..step)?;
-    let found = before.iter().rposition(|event| *known.entry(event.at).or_insert_with(|| locator.has_lines(event.at)))?;
+    let found = before.iter().rposition(|event| *known.entry(event.at).or_insert_with(|| locator.place(event.at).own_frame().is_some()))?;
     let event = before[found];
     // `call [slot]`: the slot's name is the function's
-    let through = code.known(event.at).filter(|model| model.instruction.is_call_near_indirect() || model.instruction.is_jmp_near_indirect());
-    let function = through.and_then(|_| locator.slot(event.address)).or_else(|| {
+    let slot = code.known(event.at).filter(|model| model.instruction.is_ip_rel_memory_operand());
+    let function = slot.and_then(|model| locator.slot(model.instruction.ip_rel_memory_address())).or_else(|| {
         let place = locator.place(before.get(found + 1)?.at);
-        place.near
+        place.frames.last().map(|frame| frame.function.clone()).or(place.near)
     });
     Some(Caller { function, place: locator.place(event.at) })
 }

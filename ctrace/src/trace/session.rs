@@ -5,6 +5,7 @@
 
 use super::code::Code;
 use super::compare::{Findings, compare};
+use super::engine::{Choice, Engine};
 use super::fingerprint::Fingerprint;
 use super::locate::Locator;
 use super::mappings::Mappings;
@@ -13,7 +14,7 @@ use super::program::{Boundaries, Layout, pin_to_one};
 use super::record::Event;
 use super::report::{Outcome, RegionReport, RunReport};
 use super::secrets::{Plan, Planned, Secret};
-use super::stepper::{self, Ending, Sink, Until, describe};
+use super::stepper::{Ending, Sink, Until, describe};
 use super::tracee::{Registers, Tracee};
 use crate::error::Error;
 use nix::sys::ptrace;
@@ -40,6 +41,8 @@ pub struct Options {
     pub max_steps: usize,
     /// Keep tracer and program on one processor.
     pub pin: bool,
+    /// Which engine.
+    pub engine: Choice,
 }
 
 /// Traces a program.
@@ -135,6 +138,7 @@ impl Drop for Scratch {
 struct Session<'a> {
     options: &'a Options,
     code: Code,
+    engine: Engine,
     boundaries: Boundaries,
     /// The region that the program is in, when it forks.
     active: Option<Active>,
@@ -157,6 +161,7 @@ impl<'a> Session<'a> {
         Self {
             options,
             code: Code::new(),
+            engine: Engine::new(options.engine),
             boundaries: Boundaries::default(),
             active: None,
             recorder: None,
@@ -277,7 +282,7 @@ impl<'a> Session<'a> {
         let end = Until::Reached(self.boundaries.end);
         let ending = if self.boundaries.symbols.is_empty() {
             self.code.lift(tracee)?;
-            stepper::run(tracee, end, &mut self.code, &mut recorder)?
+            self.engine.run(tracee, end, &mut self.code, &mut recorder)?
         } else {
             self.calls_until_end(tracee, &mut recorder)?
         };
@@ -318,7 +323,7 @@ impl<'a> Session<'a> {
         tracee.set_registers(&registers)?;
         let until = Until::Returned { to: tracee.read_word(registers.rsp)?, stack: registers.rsp };
         self.code.lift(tracee)?;
-        let ending = stepper::run(tracee, until, &mut self.code, recorder)?;
+        let ending = self.engine.run(tracee, until, &mut self.code, recorder)?;
         self.code.replant(tracee)?;
         recorder.parts += 1;
         Ok(ending)
@@ -334,7 +339,7 @@ impl<'a> Session<'a> {
         step_over(tracee, registers)?;
         self.code.lift(tracee)?;
         let until = Until::Reached(self.boundaries.end);
-        let ending = stepper::run(tracee, until, &mut self.code, &mut recorder)?;
+        let ending = self.engine.run(tracee, until, &mut self.code, &mut recorder)?;
         self.code.replant(tracee)?;
         recorder.parts += 1;
         self.conclude(tracee, recorder, ending)
