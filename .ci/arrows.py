@@ -20,6 +20,7 @@ ALLOWED = {
     "parent": {"protocol"},
     "ctrace": {"ctrace-marker"},
     "ctrace-marker": set(),
+    "ctrace-toys": {"ctrace", "ctrace-marker"},
     "tests": EVERY,
     "benches": EVERY,
 }

@@ -5,7 +5,7 @@ use ctrace::binary::Binary;
 use ctrace::error::Error;
 use ctrace::same_code::{Compared, same_code};
 use ctrace::scan::{Expectation, deviations, expectation, line, scan};
-use ctrace::trace::{Choice, Options, Outcome, Plan, RegionReport, text, trace};
+use ctrace::trace::{Choice, Options, Outcome, Plan, RegionReport, exit_code, text, trace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -97,7 +97,7 @@ struct Target {
     /// Most instructions of one run.
     #[arg(long, value_name = "N", default_value_t = 20_000_000)]
     max_steps: usize,
-    /// Do not keep tracer and program on one processor (about four times slower).
+    /// With `--engine step`, do not keep tracer and program on one processor (about four times slower).
     #[arg(long)]
     no_pin: bool,
     /// `fast` runs copies of basic blocks, `step` steps each instruction; both give the same trace.
@@ -124,7 +124,7 @@ impl Target {
             inputs: self.input,
             plan: Plan { count: self.secrets, only: self.secret, same: self.same, seed: self.seed },
             max_steps: self.max_steps,
-            pin: !self.no_pin,
+            pin: !self.no_pin && matches!(self.engine, EngineName::Step),
             engine: match self.engine {
                 EngineName::Fast => Choice::Fast,
                 EngineName::Step => Choice::Step,
@@ -155,7 +155,7 @@ impl Command {
                 } else {
                     regions.iter().for_each(|region| print!("{}", text(region)));
                 }
-                Ok(code(&regions))
+                Ok(exit_code(&regions).into())
             }
             Command::Fingerprint { target, name, record, check } => {
                 let regions = trace(&target.options())?;
@@ -166,20 +166,6 @@ impl Command {
             }
             Command::SameCode { first, second, pattern, json } => same_code_command(&first, &second, &pattern, json),
         }
-    }
-}
-
-/// Nothing holds for a program that is not deterministic; but a leak that was seen is one, whatever else is missing.
-fn code(regions: &[RegionReport]) -> ExitCode {
-    let any = |outcome| regions.iter().any(|region| region.outcome == outcome);
-    if any(Outcome::NotDeterministic) {
-        2.into()
-    } else if any(Outcome::Leak) {
-        1.into()
-    } else if any(Outcome::Incomplete) {
-        2.into()
-    } else {
-        0.into()
     }
 }
 
@@ -194,7 +180,7 @@ fn fingerprint(
     for region in regions {
         if region.outcome != Outcome::Same {
             eprint!("{}", text(region));
-            return Ok(code(regions));
+            return Ok(exit_code(regions).into());
         }
         let Some((first, rest)) = region.runs.split_first() else { continue };
         if rest.iter().any(|run| run.fingerprint != first.fingerprint) {

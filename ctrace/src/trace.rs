@@ -18,6 +18,6 @@ mod tracee;
 
 pub use engine::Choice;
 pub use locate::{Frame, Place};
-pub use report::{Caller, Different, Leak, Outcome, RegionReport, RunReport, text};
+pub use report::{Caller, Different, Leak, Outcome, RegionReport, RunReport, exit_code, text};
 pub use secrets::Plan;
 pub use session::{Options, trace};

@@ -157,6 +157,21 @@ fn caller(reference: &[Event], step: usize, code: &Code, locator: &mut Locator) 
     Some(Caller { function, place: locator.place(event.at) })
 }
 
+/// 0: all the same; 1: a leak; 2: no verdict. Nothing holds for a program that is not deterministic; but a leak that was
+/// seen is one, whatever else is missing.
+pub fn exit_code(regions: &[RegionReport]) -> u8 {
+    let any = |outcome| regions.iter().any(|region| region.outcome == outcome);
+    if any(Outcome::NotDeterministic) {
+        2
+    } else if any(Outcome::Leak) {
+        1
+    } else if any(Outcome::Incomplete) || regions.is_empty() {
+        2
+    } else {
+        0
+    }
+}
+
 /// The report on one region, for people.
 pub fn text(region: &RegionReport) -> String {
     let mut out = String::new();

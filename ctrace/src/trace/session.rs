@@ -39,7 +39,7 @@ pub struct Options {
     pub plan: Plan,
     /// Most steps of one run.
     pub max_steps: usize,
-    /// Keep tracer and program on one processor.
+    /// Keep tracer and program on one processor; good for the slow engine.
     pub pin: bool,
     /// Which engine.
     pub engine: Choice,
@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
         let mut known: HashSet<Pid> = HashSet::from([root.0]);
         root.release(None)?;
         loop {
-            let status = waitpid(None, Some(WaitPidFlag::__WALL)).map_err(|why| Error::system("wait", why))?;
+            let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)).map_err(|why| Error::system("wait", why))?;
             match status {
                 WaitStatus::Exited(pid, code) if pid == root.0 => {
                     return match code {
