@@ -94,10 +94,16 @@ fn one_changed_byte_is_seen_and_one_function_missing() {
         let function = toys.matching("leaks::mask_subtract").expect("a function").remove(0);
         toys.code(&function).expect("its code")
     };
-    let at = bytes.windows(code.len()).position(|window| window == code).expect("the code is in the file");
-    // the constant that cuts limbs: any other byte will do
-    let limb = code.windows(8).position(|window| window == ((1_u64 << 52) - 1).to_le_bytes()).expect("the limb mask");
-    bytes[at + limb] ^= 1;
+    let at = bytes
+        .windows(code.len())
+        .position(|window| window == code)
+        .expect("the code is in the file");
+    // a constant that the function holds in its code: with any other byte it still is an instruction
+    let constant = [&0x14_def9_u32.to_le_bytes()[..], &0x000d_ea2f_79cd_6581_u64.to_le_bytes()[..]];
+    let inside = constant
+        .iter()
+        .find_map(|bytes| code.windows(bytes.len()).position(|window| window == *bytes));
+    bytes[at + inside.expect("a constant in the code")] ^= 1;
     std::fs::write(&path, bytes).expect("written");
     let changed = Binary::read(&path).expect("the changed program");
     let compared = same_code(&toys(), &changed, "leaks::mask_subtract").expect("a comparison");

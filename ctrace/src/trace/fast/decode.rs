@@ -15,7 +15,8 @@ pub(super) fn decode(
 ) -> Result<bool, Error> {
     let mut words = Words(log);
     while let Some(number) = words.next() {
-        let block = cache.block(number).ok_or_else(|| Error::system("read the trace", "no such block"))?;
+        let block =
+            cache.block(number).ok_or_else(|| Error::system("read the trace", "no such block"))?;
         for shape in &block.shapes {
             fill(shape, &mut words, fs_base, step)
                 .ok_or_else(|| Error::system("read the trace", "it ends within a block"))?;

@@ -10,8 +10,8 @@ use crate::trace::code::Code;
 use crate::trace::observe::shows_more_afterwards;
 use crate::trace::tracee::Tracee;
 use iced_x86::{
-    Code as Form, EncodingKind, Encoder, FlowControl, IcedError, Instruction, InstructionInfoFactory, MemoryOperand,
-    Mnemonic, OpKind, Register,
+    Code as Form, Encoder, EncodingKind, FlowControl, IcedError, Instruction,
+    InstructionInfoFactory, MemoryOperand, Mnemonic, OpKind, Register,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -167,7 +167,10 @@ impl Cache {
             self.image.extend(TRAP);
         }
         if self.image.len() as u64 > CODE_SIZE {
-            return Err(Error::system("copy the program's code", "more than the fast engine holds; use --engine step"));
+            return Err(Error::system(
+                "copy the program's code",
+                "more than the fast engine holds; use --engine step",
+            ));
         }
         tracee.write(entry, &self.image[from..])?;
         self.entries.insert(at, entry);
@@ -175,7 +178,13 @@ impl Cache {
     }
 
     /// Makes the exit at `site` jump to the copy of the block at `target`.
-    pub(super) fn link(&mut self, site: u64, target: u64, tracee: Tracee, code: &mut Code) -> Result<(), Error> {
+    pub(super) fn link(
+        &mut self,
+        site: u64,
+        target: u64,
+        tracee: Tracee,
+        code: &mut Code,
+    ) -> Result<(), Error> {
         let entry = self.enter(target, tracee, code)?;
         let jump = jump(site, entry);
         let at = (site - BASE) as usize;
@@ -186,7 +195,12 @@ impl Cache {
     }
 
     /// Makes the dispatcher know the block at `at`.
-    pub(super) fn enter_in_table(&mut self, at: u64, tracee: Tracee, code: &mut Code) -> Result<(), Error> {
+    pub(super) fn enter_in_table(
+        &mut self,
+        at: u64,
+        tracee: Tracee,
+        code: &mut Code,
+    ) -> Result<(), Error> {
         let entry = self.enter(at, tracee, code)?;
         let slot = (at & 0xffff) as usize * 16;
         self.table[slot..slot + 8].copy_from_slice(&at.to_le_bytes());
@@ -199,7 +213,8 @@ impl Cache {
         let Some(last) = models.last() else { return Ok(()) };
         let start = BASE + self.image.len() as u64;
         let mut copy = Copy::new(start, self.blocks.len());
-        let (pointer, scratch) = unused(models, &mut self.factory).unwrap_or((Register::R14, Register::R15));
+        let (pointer, scratch) =
+            unused(models, &mut self.factory).unwrap_or((Register::R14, Register::R15));
         copy.begin(pointer, scratch)?;
         let mut shapes = vec![];
         for model in models {
@@ -217,7 +232,9 @@ impl Cache {
                 self.exit(&mut copy, next);
                 self.exit(&mut copy, last.near_branch_target());
             }
-            FlowControl::UnconditionalBranch | FlowControl::Call => self.exit(&mut copy, last.near_branch_target()),
+            FlowControl::UnconditionalBranch | FlowControl::Call => {
+                self.exit(&mut copy, last.near_branch_target())
+            }
             FlowControl::IndirectBranch | FlowControl::IndirectCall | FlowControl::Return => {
                 let jump = jump(copy.address(), self.dispatcher);
                 copy.raw(&jump);
@@ -238,9 +255,11 @@ impl Cache {
         let mut logged = 8;
         while models.len() < LONGEST_BLOCK && next != self.boundary && !code.walls.contains(&next) {
             let Some(model) = code.model(tracee, next).filter(|model| copies(model)) else { break };
-            logged += 8 * model.memory.len() + values(&model).map_or(0, |values| {
-                values.iter().map(|value| value.logged().next_multiple_of(8)).sum::<usize>() + 32
-            });
+            logged += 8 * model.memory.len()
+                + values(&model).map_or(0, |values| {
+                    values.iter().map(|value| value.logged().next_multiple_of(8)).sum::<usize>()
+                        + 32
+                });
             models.push(model);
             if logged > MOST_LOGGED || unused(&models, &mut self.factory).is_none() {
                 models.pop();
@@ -294,7 +313,10 @@ fn copies(model: &Model) -> bool {
         return false;
     }
     let plain = |operand: &Operand| {
-        operand.lanes.is_none() && !operand.short && operand.segment != Register::GS && fits(operand)
+        operand.lanes.is_none()
+            && !operand.short
+            && operand.segment != Register::GS
+            && fits(operand)
     };
     if !model.memory.iter().all(plain) {
         return false;
@@ -309,10 +331,12 @@ fn copies(model: &Model) -> bool {
         _ => false,
     };
     // an address on top of a moving stack pointer
-    let moves_stack = matches!(i.mnemonic(), Mnemonic::Pop | Mnemonic::Enter) && i.op0_kind() == OpKind::Memory
+    let moves_stack = matches!(i.mnemonic(), Mnemonic::Pop | Mnemonic::Enter)
+        && i.op0_kind() == OpKind::Memory
         || i.mnemonic() == Mnemonic::Enter;
     let sets_segment = matches!(i.mnemonic(), Mnemonic::Wrfsbase | Mnemonic::Wrgsbase)
-        || (0..i.op_count()).any(|at| i.op_kind(at) == OpKind::Register && i.op_register(at).is_segment_register());
+        || (0..i.op_count())
+            .any(|at| i.op_kind(at) == OpKind::Register && i.op_register(at).is_segment_register());
     known && !moves_stack && !sets_segment && values(model).is_some()
 }
 
@@ -338,13 +362,18 @@ fn values(model: &Model) -> Option<Vec<Value>> {
             },
             bytes @ (16 | 32) if register.is_vector_register() && register.number() < 16 => {
                 // the slow engine takes whole registers of other instructions
-                Value::Vector { bytes: if matches!(latency, Latency::Float(_)) { bytes } else { bytes.max(16) } }
+                Value::Vector {
+                    bytes: if matches!(latency, Latency::Float(_)) { bytes } else { bytes.max(16) },
+                }
             }
             _ => return None,
         });
     }
     if let Some(operand) = model.memory.first() {
-        if model.memory.len() > 1 || !(operand.bytes == 4 || operand.bytes.is_multiple_of(8)) || operand.bytes > 32 {
+        if model.memory.len() > 1
+            || !(operand.bytes == 4 || operand.bytes.is_multiple_of(8))
+            || operand.bytes > 32
+        {
             return None;
         }
         if operand.bytes > 0 && operand.segment != Register::FS {
@@ -363,7 +392,10 @@ fn values(model: &Model) -> Option<Vec<Value>> {
 }
 
 /// Two general registers that no instruction of the block uses.
-fn unused(models: &[Rc<Model>], factory: &mut InstructionInfoFactory) -> Option<(Register, Register)> {
+fn unused(
+    models: &[Rc<Model>],
+    factory: &mut InstructionInfoFactory,
+) -> Option<(Register, Register)> {
     const CANDIDATES: [Register; 15] = [
         Register::R15,
         Register::R14,
@@ -418,7 +450,15 @@ fn operand(of: &Operand, plus: u64) -> MemoryOperand {
         -128..=127 if of.base != Register::None => 1,
         _ => 8,
     };
-    MemoryOperand::new(of.base, of.index, of.scale.max(1) as u32, displacement, size, false, Register::None)
+    MemoryOperand::new(
+        of.base,
+        of.index,
+        of.scale.max(1) as u32,
+        displacement,
+        size,
+        false,
+        Register::None,
+    )
 }
 
 impl Copy {
@@ -508,7 +548,8 @@ impl Copy {
         for value in &values {
             match *value {
                 Value::General { .. } => {
-                    let register = inputs.next().map_or(Register::RAX, |register| register.full_register());
+                    let register =
+                        inputs.next().map_or(Register::RAX, |register| register.full_register());
                     let slot = self.slot(8);
                     self.store(slot, register)?;
                 }
@@ -538,7 +579,11 @@ impl Copy {
 
     fn store_vector(&mut self, register: Register, bytes: usize) -> Result<(), IcedError> {
         let slot = self.slot(bytes);
-        let form = if register.is_ymm() { Form::VEX_Vmovups_ymmm256_ymm } else { Form::Movups_xmmm128_xmm };
+        let form = if register.is_ymm() {
+            Form::VEX_Vmovups_ymmm256_ymm
+        } else {
+            Form::Movups_xmmm128_xmm
+        };
         self.emit(&Instruction::with2(form, slot, register)?)
     }
 
@@ -572,7 +617,11 @@ impl Copy {
             FlowControl::IndirectBranch | FlowControl::IndirectCall => {
                 self.load_target(i)?;
                 self.store(fixed(TARGET), scratch)?;
-                if i.flow_control() == FlowControl::IndirectCall { self.push_return(i) } else { Ok(()) }
+                if i.flow_control() == FlowControl::IndirectCall {
+                    self.push_return(i)
+                } else {
+                    Ok(())
+                }
             }
             FlowControl::Return => {
                 self.load(scratch, MemoryOperand::with_base(Register::RSP))?;
@@ -581,7 +630,10 @@ impl Copy {
                 let above = MemoryOperand::with_base_displ(Register::RSP, 8 + more);
                 self.emit(&Instruction::with2(Form::Lea_r64_m, Register::RSP, above)?)
             }
-            _ if i.is_ip_rel_memory_operand() && i.mnemonic() == Mnemonic::Lea && i.op0_register().size() == 8 => {
+            _ if i.is_ip_rel_memory_operand()
+                && i.mnemonic() == Mnemonic::Lea
+                && i.op0_register().size() == 8 =>
+            {
                 self.constant(i.op0_register(), i.ip_rel_memory_address())
             }
             _ if i.is_ip_rel_memory_operand() => {
@@ -631,7 +683,7 @@ fn through(i: &Instruction, register: Register) -> Instruction {
 
 /// Finds the copy of the block at `[TARGET]` without touching the flags: jumps there, or traps.
 fn dispatcher(start: u64) -> Result<(Vec<u8>, u64), IcedError> {
-    use Register::{EAX, CX, RAX, RCX, RDX};
+    use Register::{CX, EAX, RAX, RCX, RDX};
     let mut copy = Copy::new(start, 0);
     let saved = [(SAVED[0], RAX), (SAVED[1], RCX), (SAVED[2], RDX)];
     for (at, register) in saved {
@@ -639,7 +691,11 @@ fn dispatcher(start: u64) -> Result<(Vec<u8>, u64), IcedError> {
     }
     copy.load(RCX, fixed(TARGET))?;
     copy.emit(&Instruction::with2(Form::Movzx_r32_rm16, EAX, CX)?)?;
-    copy.emit(&Instruction::with2(Form::Lea_r64_m, RAX, MemoryOperand::new(Register::None, RAX, 8, 0, 8, false, Register::None))?)?;
+    copy.emit(&Instruction::with2(
+        Form::Lea_r64_m,
+        RAX,
+        MemoryOperand::new(Register::None, RAX, 8, 0, 8, false, Register::None),
+    )?)?;
     copy.emit(&Instruction::with1(Form::Not_rm64, RCX)?)?;
     let entry = |plus: u64| {
         MemoryOperand::new(Register::None, RAX, 2, (TABLE + plus) as i64, 8, false, Register::None)
