@@ -28,7 +28,7 @@ pub enum SumMode {
     /// As the model's library does, to the last bit.
     #[default]
     Source,
-    /// In 64-bit integers.
+    /// In 64-bit integers. Trees only.
     Fixed,
 }
 
@@ -201,6 +201,10 @@ fn compile_linear(linear: &Linear, options: &CompileOptions) -> Result<Program, 
     let parts = linear.parts();
     if options.purpose == Purpose::LeafIds {
         return Err(CompileError::NoLeaves);
+    }
+    // `fixed` promises integers only: a dot product of floats must not pass for it
+    if options.sum == SumMode::Fixed {
+        return Err(CompileError::FixedLinear);
     }
     let features = parts.schema.features as usize;
     let weights = parts

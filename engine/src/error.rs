@@ -105,6 +105,12 @@ pub enum CompileError {
     /// Rows of f64 were asked for, but the model compares at f32.
     #[error("the model compares rows at 32-bit precision: rows of 64 bits must be rounded first")]
     Precision,
+    /// A fixed-point sum of a model without leaves.
+    #[error(
+        "a linear model has no leaves to add up in fixed point, only dot products of floats: leave \
+         --sum fixed out"
+    )]
+    FixedLinear,
     /// Leaf numbers of a model without trees.
     #[error("a linear model has no leaves")]
     NoLeaves,

@@ -30,7 +30,7 @@ class Scored:
     margin: np.ndarray
     """rows x outputs, in the precision of the library's sum."""
     exact: np.ndarray
-    """The same sums without rounding worth speaking of: what a fixed-point sum is held against."""
+    """The same sums without rounding worth speaking of: what a fixed-point sum is held against. None: no leaves."""
     options: list = field(default_factory=list)
     leaf: np.ndarray = None
     label: np.ndarray = None
