@@ -229,10 +229,16 @@ fn lightgbm_damage() {
         (edit(&file, "left_child=", " ", "left_child=-2147483648"), "tree 0"),
         (edit(&file, "threshold=", " ", "threshold=nan"), "threshold: a value is NaN"),
         (edit(&file, "threshold=", " ", "threshold=1e999"), "\"1e999\" is not a number that fits"),
-        (edit(&file, "threshold=", " ", "threshold=-1e309"), "\"-1e309\" is not a number that fits"),
+        (
+            edit(&file, "threshold=", " ", "threshold=-1e309"),
+            "\"-1e309\" is not a number that fits",
+        ),
         (edit(&file, "threshold=", " ", "threshold=Infinity"), "\"Infinity\" is not a number"),
         (edit(&file, "leaf_value=", " ", "leaf_value=inf"), "leaf_value"),
-        (edit(&file, "leaf_value=", " ", "leaf_value=1e999"), "\"1e999\" is not a number that fits"),
+        (
+            edit(&file, "leaf_value=", " ", "leaf_value=1e999"),
+            "\"1e999\" is not a number that fits",
+        ),
         (edit(&file, "leaf_value=", " ", "leaf_value="), "4 entries where 5 were due"),
         (edit(&file, "decision_type=8", " ", "decision_type=12"), "no decision type"),
         (edit(&file, "decision_type=8", " ", "decision_type=64"), "no decision type"),

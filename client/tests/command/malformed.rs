@@ -1,4 +1,7 @@
-//! Malformed row files and programs: exit code 2 and one clear line, under 200 MiB, without a hang.
+//! Malformed model files, row files and programs: exit code 2 and one clear line, an empty standard
+//! output, no output file, under 200 MiB, without a hang.
+
+mod models;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,8 +12,32 @@ use crate::support::{Folder, Golden, Ran};
 
 /// Memory that a run may ask for, in KiB.
 const MEMORY: u32 = 200 << 10;
-/// Longest run.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest run: a guard against hangs, generous so that a busy machine does not trip it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn model_files() {
+    let folder = Folder::new();
+    folder.file("rows.csv", "a,b,c,d\n1,2,3,4\n");
+    let cases = models::all();
+    assert!(cases.len() >= 50, "{}", cases.len());
+    let mut wrong = Vec::new();
+    for (name, bytes, says) in cases {
+        folder.file(name, bytes);
+        for arguments in
+            [format!("inspect {name}"), format!("score --model {name} --data rows.csv --out p.csv")]
+        {
+            let run = guarded(&folder, &arguments);
+            let clear =
+                run.is_one_line_of(2) && run.stderr.starts_with(&format!("error: {name}: "));
+            if !(clear && run.stderr.contains(says)) {
+                wrong.push(format!("{name}: {:?}, {:?}, due {says:?}", run.code, run.stderr));
+            }
+            assert!(!folder.path("p.csv").exists(), "{name}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
 
 #[test]
 fn row_files() {

@@ -62,6 +62,12 @@ impl<'a> Sections<'a> {
                 self.next_tree = Some((self.line, value));
                 break;
             }
+            if entries.len() == MOST_KEYS {
+                return Err(ImportError::malformed(
+                    format!("line {}, {name}", self.line),
+                    format!("it has more than {MOST_KEYS} keys"),
+                ));
+            }
             if !text.is_empty() && entries.insert(key, (self.line, value)).is_some() {
                 return Err(ImportError::malformed(
                     format!("line {}, {name}", self.line),
@@ -72,6 +78,9 @@ impl<'a> Sections<'a> {
         Ok(Section { name, first_line, entries })
     }
 }
+
+/// Most keys of one section, of which the library writes some 25.
+const MOST_KEYS: usize = 1 << 10;
 
 /// The lines of the header or of one tree.
 pub(super) struct Section<'a> {
