@@ -13,7 +13,7 @@ use models::{ImportOptions, Iterations};
 use std::num::NonZeroUsize;
 
 /// Runs the body of a target.
-pub fn run(target: &str, bytes: &[u8]) {
+pub(crate) fn run(target: &str, bytes: &[u8]) {
     match target {
         "xgboost" | "lightgbm" | "sklearn" => model(bytes),
         "csv" | "npy" | "parquet" => rows(target, bytes),
