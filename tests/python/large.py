@@ -32,11 +32,11 @@ from command import Tautochrone  # noqa: E402
 # the rank tables of up to 8, and padding. The share differs with the size of a forest, because its lane groups share
 # rank tables otherwise: so every size is held against one line, and not one size against another.
 BYTES_PER_NODE = 24
-# Padded splits for each split of the model: the last block of a tree is rarely full.
-PADDING = 2.5
+# Padded splits for each split of the model, beside one lane group: blocks are as large as the largest of them.
+PADDING = 1.5
 # What a node may cost while a model is compiled: its text in the file, its numbers, the splits and leaves of the
-# ensemble, its ranks and its planes, which are there at once. Some 270 are used.
-COMPILE_BYTES_PER_NODE = 400
+# ensemble, its ranks and its planes, which are there at once. 110 to 142 are used by the forests here.
+COMPILE_BYTES_PER_NODE = 200
 # What the command takes without a model, and what small models round up to.
 COMPILE_BYTES = 32 << 20
 ROWS = 100

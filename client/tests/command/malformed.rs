@@ -190,6 +190,25 @@ fn parquet_files(folder: &Folder) -> Vec<Case> {
     let tail = |footer: u32| [&footer.to_le_bytes()[..], b"PAR1"].concat();
     let mut body = whole.clone();
     body[4..1000].fill(0xff);
+    // every count of 100 rows in the footer becomes 2^40: zigzag varints
+    let footer = whole.len()
+        - 8
+        - u32::from_le_bytes(*whole[..whole.len() - 4].last_chunk().unwrap()) as usize;
+    let mut claims = Vec::new();
+    let mut rest = &whole[footer..whole.len() - 8];
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match after {
+            [1, after @ ..] if *first == 0xc8 => {
+                claims.extend([0x80, 0x80, 0x80, 0x80, 0x80, 0x40]);
+                rest = after;
+            }
+            _ => claims.push(*first),
+        }
+    }
+    assert!(claims.len() > whole.len() - 8 - footer, "no counts of rows were found");
+    let length = claims.len() as u32;
+    let claims = [&whole[..footer], &claims, &tail(length)].concat();
     let labels = ["x".to_string()];
     let text = folder.path("text.parquet");
     let scores = ScoreValues::Classes { indices: &[0; 4], labels: &labels };
@@ -203,6 +222,7 @@ fn parquet_files(folder: &Folder) -> Vec<Case> {
         ("footer.parquet", [b"PAR1", &tail(u32::MAX)[..]].concat(), "longer than the file"),
         ("no-footer.parquet", [b"PAR1", &tail(0)[..]].concat(), "footer"),
         ("ff-footer.parquet", [b"PAR1\xff\xff\xff\xff", &tail(4)[..]].concat(), "footer"),
+        ("claims.parquet", claims, "save the table again"),
         ("body.parquet", body, "damaged or not Parquet"),
         ("text.parquet", std::fs::read(text).unwrap(), "text is not a plain number"),
         ("encrypted.parquet", b"PAREencrypted".to_vec(), "encrypted"),
