@@ -9,7 +9,7 @@ use client::data::{self, Limits, Selection};
 use engine::{Backend, CompileOptions, Evaluation, Output, Program, Rows, Scores};
 use models::ImportOptions;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 
 /// Two parties, one model, one data set: what each brings, and what each sees
 ///
@@ -35,8 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let cost = engine::cost(program.shape());
     let bytes =
         protocol::program::encode(program).map_err(|error| Failure::about(&model, error))?;
-    println!("Alice owns a model: {}", crate::load::describe(&imported.source));
-    println!(
+    say!("Alice owns a model: {}", crate::load::describe(&imported.source));
+    say!(
         "  she sends {} bytes of program, its shape is public, its parameters are not",
         bytes.len()
     );
@@ -50,27 +50,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let table = data::read(&rows, &selection, program.shape().precision, &Limits::default())?;
     let count = table.rows();
     let (secret, _) = table.into_rows().map_err(|error| Failure::about(&rows, error))?;
-    println!("Bob owns {count} rows of {} columns", secret.features());
+    say!("Bob owns {count} rows of {} columns", secret.features());
 
     let backend = Backend::detect();
     let start = Instant::now();
     let labels =
         labels(&program, &secret, backend).map_err(|error| Failure::about(&rows, error))?;
     let took = start.elapsed();
-    println!();
-    println!("  who          sees");
-    println!("  Alice        the number of rows, nothing of their content");
-    println!("  Bob          the shape card, and {count} labels: {}", tally(&program, &labels));
-    println!(
+    say!("");
+    say!("  who          sees");
+    say!("  Alice        the number of rows, nothing of their content");
+    say!("  Bob          the shape card, and {count} labels: {}", tally(&program, &labels));
+    say!(
         "  the machine  {} kernel steps a tile of 64 rows, {} bytes of program: functions of the shape",
-        cost.tile_steps, cost.program_bytes
+        cost.tile_steps,
+        cost.program_bytes
     );
     if let Some(right) = agreement(&arguments.folder.join("labels.csv"), &labels) {
-        println!();
-        println!("{right} of {count} labels are the diagnosis that neither party sent.");
+        say!("");
+        say!("{right} of {count} labels are the diagnosis that neither party sent.");
     }
-    println!("Evaluated in {took:.1?} on {} with the kernel {}.", backend.name(), cost.kernel);
-    println!("Both parties ran in one process here: the enclave between them is not built yet.");
+    say!("Evaluated in {took:.1?} on {} with the kernel {}.", backend.name(), cost.kernel);
+    say!("Both parties ran in one process here: the enclave between them is not built yet.");
     Ok(())
 }
 
