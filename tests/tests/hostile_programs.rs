@@ -3,9 +3,8 @@
 
 use engine::shape::{ForestShape, RankShape, Shape, StepShape, Sum};
 use engine::{
-    CompileOptions, Ensemble, Evaluation, LabelRule, Link, Model, Output, Profile, Program,
-    ProgramError, ProgramParts, Purpose, RowValues, Rows, Scores, SumMode, compile, evaluate,
-    outputs,
+    CompileOptions, Ensemble, Evaluation, LabelRule, Link, Model, Profile, Program, ProgramError,
+    ProgramParts, Purpose, RowValues, Rows, Scores, SumMode, compile, evaluate, outputs,
 };
 use model::{RandomForest, random_forest, rows_around};
 use ops::Backend;
@@ -93,9 +92,9 @@ fn scramble(parts: &mut ProgramParts, rng: &mut TestRng) {
             _ => low + (bits >> 40) % (span + 1),
         };
         match forest.sum {
-            Sum::SourceF32 if bits % 7 == 0 => (bits >> 63) << 31,
+            Sum::SourceF32 if bits.is_multiple_of(7) => (bits >> 63) << 31,
             Sum::SourceF32 => (bits >> 63) << 31 | exponent << 23 | bits >> 8 & 0x7f_ffff,
-            Sum::SourceF64 if bits % 7 == 0 => bits & 1 << 63,
+            Sum::SourceF64 if bits.is_multiple_of(7) => bits & 1 << 63,
             Sum::SourceF64 => bits & 1 << 63 | exponent << 52 | bits >> 8 & ((1 << 52) - 1),
             Sum::Fixed { .. } | Sum::LeafIds => bits,
         }

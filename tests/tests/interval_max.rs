@@ -143,16 +143,12 @@ impl Block {
                 &by_slot,
                 &mut lane_exits,
             );
-            for row in 0..rows.len() {
-                for lane in 0..lanes {
+            for (row, exits) in exits.iter().enumerate().take(rows.len()) {
+                for (lane, lane_exits) in lane_exits.iter().enumerate().take(lanes) {
                     let want = expected(lane, row);
                     let name = backend.name();
-                    assert_eq!(
-                        usize::from(exits[row].0[lane]),
-                        want,
-                        "{name}, row {row}, lane {lane}"
-                    );
-                    assert_eq!(usize::from(lane_exits[lane].0[row]), want, "{name}, by rows");
+                    assert_eq!(usize::from(exits.0[lane]), want, "{name}, row {row}, lane {lane}");
+                    assert_eq!(usize::from(lane_exits.0[row]), want, "{name}, by rows");
                 }
             }
         }
