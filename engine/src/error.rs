@@ -90,7 +90,7 @@ pub enum CompileError {
          score with --sum fixed"
     )]
     BaseMagnitude,
-    /// The leaf values do not fit 62 bits in all.
+    /// The leaf values do not fit 61 bits in all.
     #[error("the leaf values are too large for a fixed-point sum: score with --sum source")]
     FixedRange,
     /// A tree needs more blocks than a skip counter can count.

@@ -314,9 +314,7 @@ fn fixed_margin_fault(
     let Some(bound) = fixed_error_bound(program.shape()) else {
         return Some("the shape card states no bound".into());
     };
-    differing(margins, &exact, |found, exact| {
-        (found - exact).abs() <= bound + exact.abs() * f64::EPSILON
-    })
+    differing(margins, &exact, |found, exact| (found - exact).abs() <= bound)
 }
 
 /// Within 2 ulp of f32 of the true value. Where the margins are not the library's (`fixed`), the
