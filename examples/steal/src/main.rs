@@ -62,28 +62,26 @@ impl Alice {
         let about =
             |what: &dyn std::fmt::Display| Error::Model(format!("{}: {what}", file.display()));
         let model = models::import_file(file, &Default::default()).map_err(|e| about(&e))?.model;
-        if !matches!(&model, Model::Ensemble(ensemble) if ensemble.parts().trees.len() == 1) {
-            return Err(about(&"it is not one tree"));
-        }
         let victim = std::env::current_exe()?.with_file_name("steal-victim");
-        Ok(Self { file: file.to_owned(), model, victim, folder: tempfile::tempdir()? })
+        let alice = Self { file: file.to_owned(), model, victim, folder: tempfile::tempdir()? };
+        alice.tree().map(|_| ()).map_err(|_| about(&"it is not one tree"))?;
+        Ok(alice)
     }
 
-    fn parts(&self) -> &EnsembleParts {
-        match &self.model {
-            Model::Ensemble(ensemble) => ensemble.parts(),
-            Model::Linear(_) => unreachable!("checked by `new`"),
+    /// Her model, and the one tree in it.
+    fn tree(&self) -> Result<(&EnsembleParts, &Tree), Error> {
+        if let Model::Ensemble(ensemble) = &self.model
+            && let [tree] = ensemble.parts().trees.as_slice()
+        {
+            return Ok((ensemble.parts(), tree));
         }
-    }
-
-    fn tree(&self) -> &Tree {
-        &self.parts().trees[0]
+        Err(Error::Model("it is not one tree".into()))
     }
 
     /// Another tree of the same shape: features counted from the other end, thresholds negated, sides
     /// swapped.
     fn other(&self) -> Result<Model, Error> {
-        let parts = self.parts();
+        let (parts, _) = self.tree()?;
         let mut trees = parts.trees.clone();
         for split in trees.iter_mut().flat_map(|tree| &mut tree.splits) {
             split.feature = parts.schema.features - 1 - split.feature;
@@ -146,15 +144,16 @@ fn rob_naive(alice: &Alice) -> Result<(bool, Vec<Vec<f32>>), Error> {
     );
     let mut victim = Watcher::start(&alice.victim, "naive", &alice.file.to_string_lossy())?;
     let mut thief = Thief::new(&mut victim, &alphabet);
-    let stolen = thief.steal(alice.parts().schema.features as usize)?;
+    let (parts, tree) = alice.tree()?;
+    let stolen = thief.steal(parts.schema.features as usize)?;
     let rows = thief.rows;
     println!(
         "  from {} rows on Alice's tree, it rebuilds {} comparisons:\n",
         rows.len(),
         stolen.splits()
     );
-    let names = alice.parts().schema.feature_names.as_deref();
-    let truth = show::truth(alice.tree(), alice.tree().root);
+    let names = parts.schema.feature_names.as_deref();
+    let truth = show::truth(tree, tree.root);
     print!("{}", show::side_by_side(&stolen, &truth, names));
     let all = stolen == truth;
     let verdict =

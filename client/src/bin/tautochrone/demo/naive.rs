@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn comparisons_alone_tell_the_class_of_the_demo_tree() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/demo");
-        let imported = models::import_file(&folder.join("tree.json"), &Default::default());
+        let imported = models::import_file(folder.join("tree.json"), &Default::default());
         let Ok(Model::Ensemble(ensemble)) = imported.map(|imported| imported.model) else {
             panic!("the demo's tree");
         };

@@ -27,7 +27,8 @@ fn normal(numbers: &mut Numbers) -> f64 {
 
 #[test]
 fn a_clock_that_knows_nothing_is_hardly_ever_believed() {
-    let clocks: [(&str, fn(&mut Numbers, bool) -> f64); 4] = [
+    type Clock = fn(&mut Numbers, bool) -> f64;
+    let clocks: [(&str, Clock); 4] = [
         ("normal", |n, _| 24_000.0 + 10.0 * normal(n)),
         ("coarse", |n, _| (24.0 + normal(n)).round()),
         ("heavy tail", |n, _| 24.0 / uniform(n).max(1e-9)),
