@@ -205,3 +205,6 @@ fn agreement(path: &Path, labels: &[u32]) -> Option<usize> {
     let known = text.lines().skip(1).map(|line| line.trim().parse::<u32>().ok());
     Some(known.zip(labels).filter(|(known, label)| *known == Some(**label)).count())
 }
+
+#[cfg(test)]
+mod tests;
