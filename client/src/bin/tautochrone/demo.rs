@@ -17,7 +17,7 @@ use engine::{Backend, CompileOptions, Cost, Evaluation, Output, Program, Rows, S
 use models::{ImportError, ImportOptions};
 use serde_json::json;
 
-use crate::failure::{Failure, print};
+use crate::failure::{Failure, print, say};
 
 /// Two parties, one model, one data set: what each brings, what each sees, and what a clock tells
 ///
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let attack = attack::run(&arguments.folder)?;
     if arguments.json {
         let object = json!({"parties": parties.json(), "clock": attack.json()});
-        print(&format!("{object:#}\n"))?;
+        say!("{object:#}");
     } else {
         print(&format!("\n{}", attack.text()))?;
     }
