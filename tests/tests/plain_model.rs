@@ -5,8 +5,7 @@ use engine::{
     CompileOptions, Ensemble, Evaluation, Model, Output, Profile, Purpose, RowValues, Rows, Scores,
     ShapeClass, SumMode, compile, evaluate, fixed_error_bound,
 };
-use model::{RandomForest, answer, random_forest, rows_around};
-use ops::Backend;
+use model::{RandomForest, answer, backends, cases, random_forest, rows_around};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
 
@@ -25,6 +24,7 @@ fn check(forest: &RandomForest, rows: usize) -> Result<(), TestCaseError> {
     let model = Model::Ensemble(Ensemble::try_new(parts).expect("a random forest is valid"));
     let rows = Rows::try_new(features, copy(&values)).expect("whole rows");
 
+    let backends = backends();
     let profiles = [Profile::Strict, Profile::DataOblivious];
     let classes = [ShapeClass::Auto, ShapeClass::Exact];
     for (profile, class) in profiles.into_iter().flat_map(|p| classes.map(|c| (p, c))) {
@@ -36,7 +36,7 @@ fn check(forest: &RandomForest, rows: usize) -> Result<(), TestCaseError> {
             let options = CompileOptions { profile, class, sum, purpose, precision: None };
             let program = compile(&model, &options).expect("a random forest compiles");
             let bound = fixed_error_bound(program.shape());
-            for (turn, backend) in Backend::available().into_iter().enumerate() {
+            for (turn, backend) in backends.iter().copied().enumerate() {
                 let evaluation = Evaluation {
                     output: if purpose == Purpose::LeafIds { Output::Leaf } else { Output::Margin },
                     backend,
@@ -77,7 +77,7 @@ fn check(forest: &RandomForest, rows: usize) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(60), ..ProptestConfig::default() })]
     #[test]
     fn random_forests(forest in random_forest(), rows in 1usize..200) {
         check(&forest, rows)?;
