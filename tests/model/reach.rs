@@ -2,23 +2,32 @@
 //! there a test may be told to run one backend and fewer cases. It says so, and never runs none.
 
 use ops::Backend;
+use std::sync::OnceLock;
 
 /// Every backend of this CPU; if `TAUTOCHRONE_TEST_BACKEND` is set, the one that it names and no other.
 ///
 /// # Panics
 /// Where this CPU does not have the one that is named.
-pub fn backends() -> Vec<Backend> {
-    let all = Backend::available();
-    let found = match std::env::var("TAUTOCHRONE_TEST_BACKEND") {
-        Ok(name) => vec![Backend::named(&name).unwrap_or_else(|| {
-            let names: Vec<&str> = all.into_iter().map(Backend::name).collect();
-            panic!("TAUTOCHRONE_TEST_BACKEND={name}: this CPU has only {}", names.join(", "))
-        })],
-        Err(_) => all,
-    };
-    let names: Vec<&str> = found.iter().map(|backend| backend.name()).collect();
-    println!("backends: {}", names.join(", "));
-    found
+pub fn backends() -> &'static [Backend] {
+    static FOUND: OnceLock<Vec<Backend>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let found = match std::env::var("TAUTOCHRONE_TEST_BACKEND") {
+            Ok(name) => vec![Backend::named(&name).unwrap_or_else(|| {
+                panic!(
+                    "TAUTOCHRONE_TEST_BACKEND={name}: this CPU has only {}",
+                    names(&Backend::available())
+                )
+            })],
+            Err(_) => Backend::available(),
+        };
+        println!("backends: {}", names(&found));
+        found
+    })
+}
+
+fn names(backends: &[Backend]) -> String {
+    let names: Vec<&str> = backends.iter().map(|backend| backend.name()).collect();
+    names.join(", ")
 }
 
 /// The fewest random cases that a test may be cut to.

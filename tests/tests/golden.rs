@@ -47,11 +47,10 @@ fn scikit_learn() {
 
 #[test]
 fn a_planted_fault_is_found() {
-    let backends = backends();
     let faults_of = |plant: fn(&mut Case)| {
         let mut case = Case::all("xgboost-3.2.0-multi-softprob").remove(0);
         plant(&mut case);
-        check(&case, &backends)
+        check(&case)
     };
     let found = |plant, word| faults_of(plant).iter().any(|fault| fault.contains(word));
     assert!(faults_of(|_| ()).is_empty());
@@ -70,19 +69,16 @@ fn a_planted_fault_is_found() {
 
 /// Runs every case of the prefix and reports every fault at once.
 fn check_all(prefix: &str) {
-    let backends = backends();
     let cases = Case::all(prefix);
     println!("{prefix}: {} cases", cases.len());
     let faults: Vec<String> = cases
         .iter()
-        .flat_map(|case| {
-            check(case, &backends).into_iter().map(|fault| format!("{}: {fault}", case.name))
-        })
+        .flat_map(|case| check(case).into_iter().map(|fault| format!("{}: {fault}", case.name)))
         .collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
-fn check(case: &Case, backends: &[Backend]) -> Vec<String> {
+fn check(case: &Case) -> Vec<String> {
     let options = ImportOptions {
         missing: case.facts["missing"].as_f64().map(|value| value as f32),
         iterations: match case.facts["iterations"].as_str() {
@@ -103,7 +99,7 @@ fn check(case: &Case, backends: &[Backend]) -> Vec<String> {
     let mut faults = schema_faults(case, &model);
     for precision in precisions(case) {
         for profile in [Profile::Strict, Profile::DataOblivious] {
-            faults.extend(check_profile(case, &model, profile, precision, backends));
+            faults.extend(check_profile(case, &model, profile, precision));
         }
     }
     faults
@@ -139,7 +135,6 @@ fn check_profile(
     model: &Model,
     profile: Profile,
     precision: Option<Precision>,
-    backends: &[Backend],
 ) -> Vec<String> {
     let mut faults = Vec::new();
     let mut compiled = |purpose, sum| {
@@ -160,7 +155,7 @@ fn check_profile(
             }
         }
     };
-    for &backend in backends {
+    for &backend in backends() {
         for threads in [1, 2] {
             let how = How { precision, backend, threads };
             let mut note = |what: &str, fault: Option<String>| {

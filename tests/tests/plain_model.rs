@@ -24,23 +24,27 @@ fn check(forest: &RandomForest, rows: usize) -> Result<(), TestCaseError> {
     let model = Model::Ensemble(Ensemble::try_new(parts).expect("a random forest is valid"));
     let rows = Rows::try_new(features, copy(&values)).expect("whole rows");
 
-    let backends = backends();
     let profiles = [Profile::Strict, Profile::DataOblivious];
     let classes = [ShapeClass::Auto, ShapeClass::Exact];
-    for (profile, class) in profiles.into_iter().flat_map(|p| classes.map(|c| (p, c))) {
-        for (purpose, sum) in [
+    let kinds = profiles.into_iter().flat_map(|p| classes.map(|c| (p, c)));
+    for (first, (profile, class)) in kinds.enumerate() {
+        for (second, (purpose, sum)) in [
             (Purpose::LeafIds, SumMode::Source),
             (Purpose::Scores, SumMode::Source),
             (Purpose::Scores, SumMode::Fixed),
-        ] {
+        ]
+        .into_iter()
+        .enumerate()
+        {
             let options = CompileOptions { profile, class, sum, purpose, precision: None };
             let program = compile(&model, &options).expect("a random forest compiles");
             let bound = fixed_error_bound(program.shape());
-            for (turn, backend) in backends.iter().copied().enumerate() {
+            for (third, &backend) in backends().iter().enumerate() {
                 let evaluation = Evaluation {
                     output: if purpose == Purpose::LeafIds { Output::Leaf } else { Output::Margin },
                     backend,
-                    threads: NonZeroUsize::new(1 + turn % 2).expect("not zero"),
+                    // so that every backend runs on one thread and on two
+                    threads: NonZeroUsize::new(1 + (first + second + third) % 2).expect("not zero"),
                 };
                 let scores = evaluate(&program, &rows, &evaluation, &|_| ()).expect("rows fit");
                 let name = format!("{profile:?} {class:?} {sum:?} {}", backend.name());
