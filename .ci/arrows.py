@@ -21,6 +21,7 @@ ALLOWED = {
     "ctrace": {"ctrace-marker"},
     "ctrace-marker": set(),
     "ctrace-toys": {"ctrace", "ctrace-marker"},
+    "steal": {"engine", "models", "protocol"},
     "tests": EVERY,
     "benches": EVERY,
 }

@@ -101,6 +101,39 @@ fn two_models_of_one_class_show_one_card() {
     assert!(run.stderr.contains("reg:gamma") && !run.stdout.contains("gamma"), "{}", run.stderr);
 }
 
+/// Floats must not pass for fixed point.
+#[test]
+fn a_linear_model_has_no_fixed_sum() {
+    let folder = Folder::new();
+    let model =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../models/testdata/sklearn-1.9.1-logistic.json");
+    for command in ["compile -o m.tau", "inspect"] {
+        let run = folder.run(&format!("{command} {model} --sum fixed"));
+        let line = run.failed(2);
+        assert!(line.contains("no leaves") && line.contains("leave --sum fixed out"), "{line}");
+    }
+    folder.run(&format!("compile {model} -o m.tau")).succeeded();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_code_one() {
+    let folder = Folder::new();
+    let model = Golden::load("xgboost-3.2.0-logistic").model.display().to_string();
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/demo");
+    for arguments in [
+        format!("inspect {model}"),
+        format!("compile {model} -o m.tau"),
+        format!("demo --folder {demo}"),
+        "export-script sklearn".to_owned(),
+        "--help".to_owned(),
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let run = folder.run_into(&arguments, full.into());
+        run.failed(1);
+    }
+}
+
 #[test]
 fn flags_that_contradict_a_program_are_refused() {
     let folder = Folder::new();
