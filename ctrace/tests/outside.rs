@@ -42,4 +42,24 @@ fn every_line_of_the_document_ends_as_it_says() {
         }
     }
     assert_eq!(lines, 8);
+    a_fingerprint_is_kept_and_checked();
+}
+
+/// After the lines above, which build the program.
+fn a_fingerprint_is_kept_and_checked() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("fingerprints.json").display().to_string();
+    let fingerprint = |options: &str, way: &str| {
+        let program = "ctrace/examples/outside/target/release/outside";
+        run(&format!("ctrace fingerprint {options} {file} -- {program} {way}")).status.code()
+    };
+    assert_eq!(fingerprint("--name whole --record", "whole"), Some(0));
+    assert_eq!(fingerprint("--name whole --check", "whole"), Some(0));
+    assert_eq!(fingerprint("--name other --check", "whole"), Some(2), "not in the file");
+    assert_eq!(fingerprint("--name early --record", "early"), Some(1), "a leak has no fingerprint");
+    let text = std::fs::read_to_string(&file).expect("recorded");
+    let changed = text.replacen("\": \"", "\": \"0", 1);
+    assert_ne!(text, changed);
+    std::fs::write(&file, changed).expect("written");
+    assert_eq!(fingerprint("--name whole --check", "whole"), Some(1));
 }

@@ -7,8 +7,10 @@
 //! instruction. So it must never run an instruction that is neither recorded nor left to the slow engine; tests hold
 //! its traces against the slow engine's.
 
+mod copy;
 mod decode;
 mod layout;
+mod shape;
 mod translate;
 
 use super::code::Code;

@@ -3,25 +3,24 @@
 //! Two kinds of program: one that forks for each secret at the marker crate's request (one process image for all
 //! runs), and one that is started anew for each input file.
 
+use super::call::Call;
 use super::code::Code;
-use super::compare::{Findings, compare};
 use super::engine::{Choice, Engine};
 use super::fingerprint::Fingerprint;
 use super::locate::Locator;
 use super::mappings::Mappings;
-use super::observe::Step;
 use super::program::{Boundaries, Layout, pin_to_one};
-use super::record::Event;
-use super::report::{Outcome, RegionReport, RunReport};
+use super::region::{Recorder, Region};
+use super::report::RegionReport;
 use super::secrets::{Plan, Planned, Secret};
-use super::stepper::{Ending, Sink, Until, describe};
+use super::stepper::{Ending, Until, describe};
 use super::tracee::{Registers, Tracee};
 use crate::error::Error;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// What to trace, and how.
@@ -428,172 +427,4 @@ fn step_over(tracee: Tracee, mut registers: Registers) -> Result<(), Error> {
     registers.rip = tracee.read_word(registers.rsp)?;
     registers.rsp += 8;
     tracee.set_registers(&registers)
-}
-
-/// What the program says about a region: the record of the marker crate.
-#[derive(Clone, Debug)]
-struct Call {
-    name: String,
-    secrets: Vec<u64>,
-    buffer: u64,
-    length: u64,
-}
-
-impl Call {
-    fn read(tracee: Tracee, address: u64) -> Result<Self, Error> {
-        const MOST_SECRETS: u64 = 1 << 20;
-        const LONGEST: u64 = 1 << 32;
-        let mut words = [0; 7];
-        for (at, word) in words.iter_mut().enumerate() {
-            *word = tracee.read_word(address + 8 * at as u64)?;
-        }
-        let [version, secrets, count, buffer, length, name, name_length] = words;
-        if version != 1 || count > MOST_SECRETS || length > LONGEST || name_length > 4096 {
-            return Err(Error::Request(
-                "the program's marker crate does not fit this ctrace; build both from one release"
-                    .into(),
-            ));
-        }
-        let mut text = vec![0; name_length as usize];
-        tracee.read_exact(name, &mut text)?;
-        let secrets =
-            (0..count).map(|at| tracee.read_word(secrets + 8 * at)).collect::<Result<_, _>>()?;
-        Ok(Self { name: String::from_utf8_lossy(&text).into_owned(), secrets, buffer, length })
-    }
-
-    fn given(&self, tracee: Tracee, number: usize) -> Result<Vec<u8>, Error> {
-        let mut secret = vec![0; self.length as usize];
-        if let Some(&address) = self.secrets.get(number)
-            && self.length > 0
-        {
-            tracee.read_exact(address, &mut secret)?;
-        }
-        Ok(secret)
-    }
-}
-
-/// The trace of one run.
-pub(crate) struct Recorder {
-    pub(crate) events: Vec<Event>,
-    pub(crate) fingerprint: Option<Fingerprint>,
-    most: usize,
-    parts: usize,
-    cut: Option<String>,
-}
-
-impl Recorder {
-    fn new(most: usize) -> Self {
-        Self { events: vec![], fingerprint: None, most, parts: 0, cut: None }
-    }
-
-    fn cut(why: String) -> Self {
-        Self { cut: Some(why), ..Self::new(0) }
-    }
-
-    fn identify(&mut self, tracee: Tracee, registers: &Registers) -> Result<(), Error> {
-        if self.fingerprint.is_none() {
-            self.fingerprint = Some(Fingerprint::new(tracee, registers, None)?);
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, ending: Ending) {
-        if let Ending::Cut(why) = ending {
-            self.cut.get_or_insert(why);
-        }
-    }
-}
-
-impl Sink for Recorder {
-    fn push(&mut self, step: &Step) -> Result<bool, Error> {
-        if self.events.len() >= self.most {
-            return Ok(false);
-        }
-        self.events.push(Event::from(step));
-        if let Some(fingerprint) = &mut self.fingerprint {
-            fingerprint.push(step)?;
-        }
-        Ok(true)
-    }
-}
-
-/// The runs of one region so far.
-struct Region {
-    name: String,
-    control_only: bool,
-    queue: VecDeque<Planned>,
-    reference: Option<Vec<Event>>,
-    runs: Vec<RunReport>,
-    findings: Findings,
-    control: Findings,
-    problems: Vec<String>,
-}
-
-impl Region {
-    fn new(name: String, planned: Vec<Planned>, control_only: bool) -> Self {
-        Self {
-            name,
-            control_only,
-            queue: planned.into(),
-            reference: None,
-            runs: vec![],
-            findings: Findings::new(),
-            control: Findings::new(),
-            problems: vec![],
-        }
-    }
-
-    fn finish_run(&mut self, planned: Planned, recorder: Recorder) {
-        let number = self.runs.len();
-        let fingerprint = recorder.fingerprint.map(Fingerprint::finish);
-        self.runs.push(RunReport {
-            secret: planned.to_string(),
-            control: planned.control,
-            steps: recorder.events.len(),
-            fingerprint: fingerprint.unwrap_or_default(),
-        });
-        if let Some(why) = recorder.cut {
-            self.problems.push(format!("run {number} ({planned}): {why}"));
-        } else if recorder.events.is_empty() {
-            self.problems.push(format!("run {number} ({planned}): nothing was traced"));
-        }
-        let Some(reference) = &self.reference else {
-            self.reference = Some(recorder.events);
-            return;
-        };
-        let findings = if planned.control { &mut self.control } else { &mut self.findings };
-        if !compare(reference, &recorder.events, number, findings) {
-            self.problems.push(format!(
-                "run {number} ({planned}): parts from the first run and does not come back"
-            ));
-        }
-        if !self.control.is_empty() {
-            // nothing can be concluded from the other secrets
-            self.queue.clear();
-        }
-    }
-
-    fn report(mut self, code: &Code, mut locator: Locator) -> RegionReport {
-        let reference = self.reference.unwrap_or_default();
-        let different = self.runs.iter().filter(|run| !run.control).count();
-        if self.control.is_empty()
-            && self.problems.is_empty()
-            && !self.control_only
-            && different < 2
-        {
-            self.problems.push("one secret alone shows nothing; give at least two".into());
-        }
-        let outcome = if !self.control.is_empty() {
-            Outcome::NotDeterministic
-        } else if !self.findings.is_empty() {
-            Outcome::Leak
-        } else if !self.problems.is_empty() || self.runs.len() < 2 {
-            Outcome::Incomplete
-        } else {
-            Outcome::Same
-        };
-        let shown = if self.control.is_empty() { &self.findings } else { &self.control };
-        let leaks = super::report::merge(shown, &reference, code, &mut locator);
-        RegionReport { name: self.name, outcome, runs: self.runs, leaks, problems: self.problems }
-    }
 }

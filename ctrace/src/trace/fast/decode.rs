@@ -1,6 +1,7 @@
 //! From words in the buffer to steps.
 
-use super::translate::{Address, Cache, Shape, Value};
+use super::shape::{Address, Shape, Value};
+use super::translate::Cache;
 use crate::error::Error;
 use crate::trace::observe::{Step, subnormals};
 use crate::trace::stepper::Sink;
