@@ -14,6 +14,7 @@ mod shape;
 mod translate;
 
 use super::code::Code;
+use super::mappings::Mappings;
 use super::observe::Step;
 use super::stepper::{self, Ending, Sink, TOO_LONG, Until, describe};
 use super::tracee::{Registers, Stop, Tracee};
@@ -182,7 +183,8 @@ impl Fast {
         if attached && !anew {
             return Ok(true);
         }
-        if !attached && !map_memory(tracee)? {
+        let has_memory = attached || guard_is_free(tracee)? && map_memory(tracee)?;
+        if !has_memory {
             return Ok(false);
         }
         self.cache.install(tracee)?;
@@ -202,6 +204,12 @@ enum Crossing {
     Guest(u64),
     /// The end, for a reason.
     Cut(String),
+}
+
+/// Whether a write past the buffer would fault.
+fn guard_is_free(tracee: Tracee) -> Result<bool, Error> {
+    let mappings = Mappings::of(tracee)?;
+    Ok(mappings.0.iter().all(|mapping| mapping.end <= LOG_END || mapping.start >= LOG_END + GUARD))
 }
 
 /// Runs `mmap` in the process, by a `syscall` instruction put where it stands.

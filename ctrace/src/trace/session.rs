@@ -86,7 +86,7 @@ fn trace_inputs(layout: &Layout, options: &Options) -> Result<Vec<RegionReport>,
     let mut session = Session::new(options);
     let name = options.symbol.clone().unwrap_or_default();
     let mut region =
-        Region::new(name, options.plan.inputs(options.inputs.len()), options.plan.same.is_some());
+        Region::new(name, options.plan.inputs(options.inputs.len())?, options.plan.same.is_some());
     // one path for all inputs: its length is part of the stack
     let scratch = Scratch::new()?;
     let mut placed: Option<Vec<(u64, u64, String)>> = None;
@@ -267,11 +267,12 @@ impl<'a> Session<'a> {
         const DONE: u64 = 2;
         let call = Call::read(tracee, registers.rdi)?;
         let options = self.options;
-        let active = self.active.get_or_insert_with(|| {
-            let planned = options.plan.region(call.secrets.len());
+        if self.active.is_none() {
+            let planned = options.plan.region(call.secrets.len())?;
             let region = Region::new(call.name.clone(), planned, options.plan.same.is_some());
-            Active { region, call, current: None, mappings: None }
-        });
+            self.active = Some(Active { region, call, current: None, mappings: None });
+        }
+        let Some(active) = &mut self.active else { return Ok(DONE) };
         if let Some(planned) = active.current.take() {
             let recorder = Recorder::cut("the run never began".into());
             active.region.finish_run(planned, recorder);

@@ -1,4 +1,5 @@
 //! The scanner and the comparison of code against binaries whose code is known.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use ctrace::binary::Binary;
 use ctrace::same_code::{State, same_code};

@@ -125,6 +125,11 @@ fn one_secret_alone_is_no_verdict() {
     assert_eq!(one(&options).outcome, Outcome::Incomplete);
     options.plan = Plan { count: None, only: vec![3], same: None, seed: 1 };
     assert_eq!(one(&options).outcome, Outcome::Incomplete);
+    options.plan.only = vec![6, 99];
+    assert!(trace(&options).is_err(), "there is no such secret");
+    options.plan.only = vec![6, 2];
+    let secrets: Vec<String> = one(&options).runs.into_iter().map(|run| run.secret).collect();
+    assert_eq!(secrets, ["secret 6", "secret 6, again", "secret 2"]);
     // the control alone is about determinism, and says so
     options.plan = Plan { count: None, only: vec![], same: Some(3), seed: 1 };
     let report = one(&options);
