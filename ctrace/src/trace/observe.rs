@@ -37,6 +37,13 @@ pub(crate) fn before(model: &Model, stop: &mut Stop, step: &mut Step) -> Result<
         addresses(operand, mask, stop, &mut step.addresses)?;
     }
     step.masks.extend(mask);
+    if let Some((register, bits)) = model.bit_offset {
+        // which element the bit lies in: the offset is signed
+        let value = stop.general(register);
+        let unused = 64 - bits;
+        let element = (((value << unused) as i64) >> unused) >> bits.trailing_zeros();
+        step.masks.push(element as u64);
+    }
     if let Some(string) = model.string {
         if string.source {
             step.addresses.push(stop.registers.rsi);

@@ -111,7 +111,9 @@ pub(crate) fn merge(
                 short(locator, finding.other)
             ),
             Kind::Address
-                if model.is_some_and(|model| model.mask.is_none() && model.memory.len() == 1) =>
+                if model.is_some_and(|model| {
+                    model.mask.is_none() && model.bit_offset.is_none() && model.memory.len() == 1
+                }) =>
             {
                 format!("{:#x} or {:#x}", finding.reference, finding.other)
             }

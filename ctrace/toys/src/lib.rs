@@ -56,6 +56,8 @@ pub const TOYS: &[Toy] = &[
     #[cfg(target_arch = "x86_64")]
     toy("string_search", vector::string_search, Verdict::Leak),
     #[cfg(target_arch = "x86_64")]
+    toy("bit_test", vector::bit_test, Verdict::Leak),
+    #[cfg(target_arch = "x86_64")]
     toy("bit_deposit", vector::bit_deposit_toy, Verdict::Leak),
     toy("clean_select", clean::select, Verdict::Same),
     toy("clean_sum", clean::sum, Verdict::Same),
