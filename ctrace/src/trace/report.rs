@@ -150,6 +150,9 @@ fn words(kind: Kind, model: Option<&Model>) -> String {
         Kind::Address if model.is_some_and(|model| model.string.is_some()) => {
             "address or length of a string instruction".into()
         }
+        Kind::Address if model.is_some_and(|model| model.system_call) => {
+            "argument of a system call".into()
+        }
         Kind::Address => "address".into(),
         Kind::Latency => match model.and_then(|model| model.latency) {
             Some(latency) => format!("operand of {}", latency.name()),

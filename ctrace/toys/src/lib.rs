@@ -45,6 +45,7 @@ pub const TOYS: &[Toy] = &[
     toy("mask_subtract", leaks::mask_subtract, Verdict::Leak),
     toy("compare_bytes", leaks::compare_bytes, Verdict::Leak),
     toy("sort", leaks::sort, Verdict::Leak),
+    toy("write_length", leaks::write_length, Verdict::Leak),
     #[cfg(target_arch = "x86_64")]
     toy("gather", vector::gather_toy, Verdict::Leak),
     #[cfg(target_arch = "x86_64")]
