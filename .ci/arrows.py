@@ -21,6 +21,7 @@ ALLOWED = {
     "ctrace": {"ctrace-marker"},
     "ctrace-marker": set(),
     "tests": EVERY,
+    "evidence": {"ops", "engine", "protocol", "ctrace-marker"},
     "benches": EVERY,
 }
 
