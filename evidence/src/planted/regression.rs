@@ -1,18 +1,17 @@
 //! The regression suite: a file for each leak that was ever in this project, with its story. Each
 //! runs the code as it was, and the checks must see it for ever.
 
+mod avx2_masked_store;
 mod portable_byte_lanes;
 
 use super::{SEEN_BY_ALL, plant};
 use crate::target::Target;
 
 pub(super) fn add(targets: &mut Vec<Target>) {
-    plant(
-        targets,
-        "regression-portable-byte-lanes",
-        "portable",
-        SEEN_BY_ALL,
-        || true,
-        portable_byte_lanes::run,
-    );
+    let portable = portable_byte_lanes::run;
+    let name = "regression-portable-byte-lanes";
+    plant(targets, name, "portable", SEEN_BY_ALL, || true, portable);
+    let name = "regression-avx2-masked-store";
+    let avx2 = || is_x86_feature_detected!("avx2");
+    plant(targets, name, "avx2", SEEN_BY_ALL, avx2, avx2_masked_store::run);
 }
