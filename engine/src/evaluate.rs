@@ -5,11 +5,12 @@
 //! the trace knows only the number of rows.
 
 use crate::error::EvaluateError;
+use crate::kernel::TILE;
 use crate::pipeline::{Into, Kind, Part, Pipeline};
 use crate::program::{Program, Step};
 use crate::rows::Rows;
 use crate::schema::{LabelRule, Link, Output};
-use crate::scratch::{BLOCK_ROWS, Scratch};
+use crate::scratch::{BLOCK_ROWS, BLOCK_TILES, Scratch};
 use crate::shape::{ForestShape, Sum};
 use ops::Backend;
 use std::num::NonZeroUsize;
@@ -82,8 +83,9 @@ pub fn evaluate(
     }
     let pipeline = Pipeline::new(program, evaluation)?;
     let done = AtomicUsize::new(0);
+    let tiles = rows.count().div_ceil(TILE).min(BLOCK_TILES);
     let run = |share: Vec<Part<'_>>| {
-        let mut scratch = Scratch::new(shape);
+        let mut scratch = Scratch::new(shape, tiles);
         for part in share {
             let count = part.rows;
             pipeline.run(rows, part, &mut scratch);

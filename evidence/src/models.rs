@@ -179,7 +179,7 @@ impl ModelClass {
                 feature[0] = 0xff;
                 vec![
                     ("first source", spoil(0, 0, &feature)),
-                    ("first threshold", spoil(1, 8 * key, &vec![0x7f; key])),
+                    ("first slot's last threshold", spoil(1, 15 * key, &vec![0x80; key])),
                     ("last threshold", spoil(1, last(1) - key, &vec![0x80; key])),
                     ("first slot", spoil(2, 0, &[255])),
                     ("last slot", spoil(2, last(2) - 64 * (planes - 1) - 1, &[255])),

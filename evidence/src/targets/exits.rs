@@ -115,7 +115,7 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
                                 let exit_tables = Exits {
                                     tables: view(tables),
                                     first_block: case.first,
-                                    blocks_per_sequence: BLOCKS + case.first,
+                                    blocks_per_sequence: case.blocks + case.first,
                                     exits: case.exits,
                                     skip_bytes: case.skip,
                                     leaf_width: case.width,
@@ -141,12 +141,12 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
 
 /// Leaf values that a program may hold: zeros, large and small ones.
 const LEAVES: [f64; 9] = [0.5, -0.0, 0.0, 8e-28, -8e-28, 1.25, -3.75, 1e6, -1e20];
-const BLOCKS: usize = 2;
 
 /// A shape of leaf sums.
 #[derive(Clone, Copy)]
 struct Case {
     name: &'static str,
+    blocks: usize,
     skip: usize,
     exits: usize,
     width: usize,
@@ -155,10 +155,10 @@ struct Case {
 }
 
 const CASES: [Case; 4] = [
-    Case { name: "", skip: 0, exits: 4, width: 1, first: 0 },
-    Case { name: "+skip1", skip: 1, exits: 4, width: 1, first: 0 },
-    Case { name: "+skip2", skip: 2, exits: 4, width: 1, first: 3 },
-    Case { name: "+pages", skip: 0, exits: 96, width: 2, first: 0 },
+    Case { name: "", blocks: 2, skip: 0, exits: 4, width: 1, first: 0 },
+    Case { name: "+skip1", blocks: 2, skip: 1, exits: 4, width: 1, first: 0 },
+    Case { name: "+skip2", blocks: 2, skip: 2, exits: 4, width: 1, first: 3 },
+    Case { name: "+pages", blocks: 1, skip: 0, exits: 96, width: 2, first: 0 },
 ];
 
 impl Case {
@@ -169,7 +169,7 @@ impl Case {
     fn layout(self, value: usize) -> Layout {
         let planes = self.skip + self.width * value;
         Layout::default()
-            .with(Class::Model, BLOCKS * planes * self.lines() * 64)
+            .with(Class::Model, self.blocks * planes * self.lines() * 64)
             .with(Class::Rows, 64 * 64)
             .with(Class::Rows, 128)
             .with(Class::Rows, self.width * 64 * value)
@@ -180,7 +180,7 @@ impl Case {
         let mut numbers = Numbers::new(500 + model as u64);
         let (plane, value) = (self.lines() * 64, size_of::<V>());
         let mut tables = Vec::new();
-        for block in 0..BLOCKS {
+        for block in 0..self.blocks {
             let most = if model < MODELS { 3 } else { 256 };
             tables.extend((0..self.skip * plane).map(|_| numbers.below(most) as u8));
             for _ in 0..self.width {

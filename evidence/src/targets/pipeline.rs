@@ -22,7 +22,7 @@ pub(super) fn forest(precision: Precision, sum: SumMode) -> ModelClass {
 
 fn recipe(precision: Precision, sum: SumMode) -> Recipe {
     Recipe {
-        trees: 3,
+        trees: 2,
         splits: (1, 3),
         features: 5,
         outputs: 1,
@@ -124,7 +124,8 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
                 backend,
                 profile,
                 planted: None,
-                long: case.long,
+                // lookups of plain words are long
+                long: case.long || (backend == "portable" && name != "linear"),
                 make: Box::new(move || {
                     Backend::named(backend)
                         .map(|backend| region(class, profile, output, rows, backend))
