@@ -3,11 +3,13 @@
 //! | command | what it does |
 //! |---|---|
 //! | `evidence memcheck` | valgrind memcheck with undefined secrets |
+//! | `evidence dudect` | timings of ten kernels, and a control |
 //! | `evidence mutants [--sample N]` | plants mutants in the source and sees which layer catches them |
 //!
 //! Results go to `target/evidence/LAYER.json`. Exit code 0: all clean and every planted leak seen;
 //! 1: not so, or a tool is missing; 2: usage.
 
+mod dudect;
 mod memcheck;
 mod mutants;
 mod work;
@@ -19,9 +21,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["memcheck"] => memcheck::run(),
+        ["dudect"] => dudect::run(),
         ["mutants", options @ ..] => mutants::run(options),
         _ => {
-            eprintln!("usage: evidence memcheck | mutants [--sample N]");
+            eprintln!("usage: evidence memcheck | dudect | mutants [--sample N]");
             return ExitCode::from(2);
         }
     };
