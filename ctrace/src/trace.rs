@@ -1,0 +1,20 @@
+//! The tracer: runs a region once for each secret and compares everything that an observer could see.
+
+mod code;
+mod compare;
+mod fingerprint;
+mod locate;
+mod mappings;
+mod observe;
+mod program;
+mod record;
+mod report;
+mod secrets;
+mod session;
+mod stepper;
+mod tracee;
+
+pub use locate::{Frame, Place};
+pub use report::{Caller, Different, Leak, Outcome, RegionReport, RunReport, text};
+pub use secrets::Plan;
+pub use session::{Options, trace};
