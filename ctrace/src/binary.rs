@@ -1,7 +1,8 @@
 //! Symbols of an executable file.
 
 use crate::error::Error;
-use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use object::{Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, RelocationTarget, SymbolKind};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// An executable, read whole.
@@ -101,6 +102,51 @@ impl Binary {
         let object = self.object()?;
         let found = object.symbols().find(|symbol| symbol.is_definition() && symbol.name() == Ok(raw));
         Ok(found.map(|symbol| symbol.address()))
+    }
+
+    /// Slots of the dynamic linker, by address: the name of the function or datum that a slot will point to. Slots of
+    /// the file's own functions have their names too.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn slots(&self) -> Result<BTreeMap<u64, String>, Error> {
+        let object = self.object()?;
+        let (Some(relocations), Some(symbols)) = (object.dynamic_relocations(), object.dynamic_symbol_table()) else {
+            return Ok(BTreeMap::new());
+        };
+        let functions = self.functions().unwrap_or_default();
+        let own = |address: u64| {
+            let found = functions.binary_search_by_key(&address, |function| function.address);
+            found.ok().and_then(|at| functions.get(at)).map(|function| function.name.clone())
+        };
+        let mut out = BTreeMap::new();
+        for (offset, relocation) in relocations {
+            let name = match relocation.target() {
+                RelocationTarget::Symbol(index) => {
+                    symbols.symbol_by_index(index).ok().and_then(|symbol| symbol.name().ok().map(demangle))
+                }
+                RelocationTarget::Absolute => own(relocation.addend() as u64),
+                _ => None,
+            };
+            if let Some(name) = name {
+                out.insert(offset, name);
+            }
+        }
+        Ok(out)
+    }
+
+    /// A name for an address: of the function or slot there, or of the section.
+    pub fn name_of(&self, address: u64, names: &BTreeMap<u64, String>) -> String {
+        if let Some(name) = names.get(&address) {
+            return name.clone();
+        }
+        let section = self.object().ok().and_then(|object| {
+            let holds = |section: &object::Section<'_, '_>| {
+                section.address() <= address && address < section.address() + section.size()
+            };
+            object.sections().find(holds).and_then(|section| section.name().ok().map(str::to_owned))
+        });
+        format!("something in {}", section.as_deref().unwrap_or("no section"))
     }
 
     /// The machine code of a function.

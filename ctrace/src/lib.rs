@@ -7,5 +7,7 @@
 pub mod binary;
 pub mod error;
 pub mod instruction;
+pub mod same_code;
+pub mod scan;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod trace;

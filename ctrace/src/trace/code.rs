@@ -14,11 +14,13 @@ pub(crate) struct Code {
     models: HashMap<u64, Rc<Model>>,
     replaced: BTreeMap<u64, u8>,
     factory: InstructionInfoFactory,
+    /// Where a panic begins: no region gets past.
+    pub(crate) walls: Vec<u64>,
 }
 
 impl Code {
     pub(crate) fn new() -> Self {
-        Self { models: HashMap::new(), replaced: BTreeMap::new(), factory: InstructionInfoFactory::new() }
+        Self { models: HashMap::new(), replaced: BTreeMap::new(), factory: InstructionInfoFactory::new(), walls: vec![] }
     }
 
     /// Plants a breakpoint and remembers what stood there.

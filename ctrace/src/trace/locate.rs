@@ -2,8 +2,8 @@
 
 use super::mappings::Mappings;
 use crate::binary::{Binary, demangle};
-use object::{Object, ObjectSegment, ObjectSymbol, ObjectSymbolTable, RelocationTarget};
-use std::collections::HashMap;
+use object::{Object, ObjectSegment};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// A place in a program.
@@ -31,9 +31,15 @@ pub struct Frame {
 }
 
 impl Place {
-    /// `file:line` of the innermost frame, or what is known instead.
+    /// The innermost frame outside the standard library, else the innermost.
+    pub fn own_frame(&self) -> Option<&Frame> {
+        let own = |frame: &&Frame| !frame.file.starts_with("/rustc/") && !frame.file.contains("/lib/rustlib/src/");
+        self.frames.iter().find(own).or(self.frames.first())
+    }
+
+    /// `file:line` of that frame, or what is known instead.
     pub fn line(&self) -> String {
-        match (self.frames.first(), &self.near) {
+        match (self.own_frame(), &self.near) {
             (Some(frame), _) => format!("{}:{}", frame.file, frame.line),
             (None, Some(near)) => format!("{}: {near}", base_name(&self.module)),
             (None, None) => format!("{}+{:#x}", base_name(&self.module), self.offset),
@@ -45,7 +51,7 @@ impl Place {
 pub(crate) struct Locator {
     mappings: Mappings,
     loaders: HashMap<String, Option<addr2line::Loader>>,
-    slots: HashMap<String, HashMap<u64, String>>,
+    slots: HashMap<String, BTreeMap<u64, String>>,
     linked_at: HashMap<String, u64>,
 }
 
@@ -114,22 +120,8 @@ fn frames(loader: &addr2line::Loader, offset: u64) -> Vec<Frame> {
     out
 }
 
-fn slots(module: &str) -> HashMap<u64, String> {
-    let mut out = HashMap::new();
-    let Ok(binary) = Binary::read(Path::new(module)) else { return out };
-    let Ok(object) = binary.object() else { return out };
-    let (Some(relocations), Some(symbols)) = (object.dynamic_relocations(), object.dynamic_symbol_table()) else {
-        return out;
-    };
-    for (offset, relocation) in relocations {
-        if let RelocationTarget::Symbol(index) = relocation.target()
-            && let Ok(symbol) = symbols.symbol_by_index(index)
-            && let Ok(name) = symbol.name()
-        {
-            out.insert(offset, demangle(name));
-        }
-    }
-    out
+fn slots(module: &str) -> BTreeMap<u64, String> {
+    Binary::read(Path::new(module)).and_then(|binary| binary.slots()).unwrap_or_default()
 }
 
 /// Last part of a path.

@@ -20,6 +20,8 @@ pub(crate) struct Boundaries {
     pub(crate) end: u64,
     /// Entries of the functions that `--symbol` names.
     pub(crate) symbols: Vec<u64>,
+    /// Where panics begin.
+    panics: Vec<u64>,
 }
 
 /// Where the boundaries stand in the file.
@@ -40,7 +42,13 @@ impl Layout {
             begin: exact("ctrace_begin")?,
             end: exact("ctrace_end")?,
             symbols: vec![],
+            panics: vec![],
         };
+        for function in binary.functions()? {
+            if function.name.ends_with("rust_begin_unwind") {
+                boundaries.panics.push(function.address);
+            }
+        }
         if let Some(pattern) = symbol {
             boundaries.symbols = binary.matching(pattern)?.iter().map(|Function { address, .. }| *address).collect();
         } else if boundaries.begin == 0 || boundaries.end == 0 {
@@ -96,7 +104,9 @@ impl Layout {
             begin: place(self.boundaries.begin),
             end: place(self.boundaries.end),
             symbols: self.boundaries.symbols.iter().map(|&address| place(address)).collect(),
+            panics: vec![],
         };
+        code.walls = self.boundaries.panics.iter().map(|&address| place(address)).collect();
         let fixed = [boundaries.next, boundaries.begin, boundaries.end];
         for &address in fixed.iter().filter(|&&address| address != 0).chain(&boundaries.symbols) {
             code.plant(tracee, address)?;

@@ -4,13 +4,13 @@ use super::observe::Step;
 
 /// One executed instruction. Two runs are the same when their events are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// Where it stands.
-    pub at: u64,
+    pub(crate) at: u64,
     /// The one address it touches, or all addresses and masks mixed into one word.
-    pub address: u64,
+    pub(crate) address: u64,
     /// Operand values that its time may depend on, mixed into one word.
-    pub value: u64,
+    pub(crate) value: u64,
 }
 
 impl From<&Step> for Event {

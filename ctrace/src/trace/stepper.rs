@@ -69,6 +69,9 @@ pub(crate) fn run(tracee: Tracee, until: Until, code: &mut Code, sink: &mut dyn 
 /// Observes the instruction at which the process stands, and runs it. Answers why that could not be done.
 pub(crate) fn observe_one(stop: &mut Stop, code: &mut Code, step: &mut Step) -> Result<Option<String>, Error> {
     let at = stop.registers.rip;
+    if code.walls.contains(&at) {
+        return Ok(Some("the region panics".into()));
+    }
     let Some(model) = code.model(stop.tracee, at) else {
         return Ok(Some(format!("no instruction at {at:#x}")));
     };
