@@ -20,7 +20,10 @@ static WORDS: [i32; 256] = {
 macro_rules! detected {
     ($toy:ident, $inner:ident) => {
         pub(crate) fn $toy(secret: &[u8], out: &mut [u8]) {
-            assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2"), "needs AVX2 and BMI2");
+            assert!(
+                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2"),
+                "needs AVX2 and BMI2"
+            );
             // SAFETY: the processor has the features.
             unsafe { $inner(secret, out) }
         }

@@ -2,7 +2,7 @@
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `harness list` | one line a target: name, `planted` or `real`, `long` or `short` |
+//! | `harness list` | one line a target: name, `planted` or `real`, `long` or `short`, `here` or `absent` |
 //! | `harness run TARGET` | the target's region, once for each secret; `ctrace trace` traces it |
 //! | `harness memcheck TARGET...` | under valgrind: each target with its secrets undefined |
 //!
@@ -34,7 +34,10 @@ fn list() -> ExitCode {
             Some(leak) if leak.memcheck => "planted",
             Some(_) => "planted-unseen-by-memcheck",
         };
-        println!("{} {planted} {}", target.name(), if target.long { "long" } else { "short" });
+        let length = if target.long { "long" } else { "short" };
+        let there = target.backend == "scalar" || ops::Backend::named(target.backend).is_some();
+        let there = if there { "here" } else { "absent" };
+        println!("{} {planted} {length} {there}", target.name());
     }
     ExitCode::SUCCESS
 }

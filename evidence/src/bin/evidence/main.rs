@@ -12,6 +12,7 @@
 mod dudect;
 mod memcheck;
 mod mutants;
+mod trace;
 mod work;
 
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["memcheck"] => memcheck::run(),
+        ["trace"] => trace::run(false),
+        ["trace", "--full"] => trace::run(true),
         ["dudect"] => dudect::run(),
         ["mutants", options @ ..] => mutants::run(options),
         _ => {

@@ -23,7 +23,10 @@ pub(crate) struct Listed {
     pub(crate) real: bool,
     /// A planted leak that memcheck claims to see.
     pub(crate) memcheck_sees: bool,
+    /// Traced with `--full` only.
     pub(crate) long: bool,
+    /// This CPU has the backend.
+    pub(crate) here: bool,
 }
 
 impl Listed {
@@ -42,18 +45,39 @@ impl Listed {
 
 /// The release build of the harness: the profile that ships.
 pub(crate) fn build(root: &Path, target: Option<&Path>) -> Result<PathBuf, Fault> {
+    cargo_build(root, target, "evidence", "harness")
+}
+
+/// The tracer.
+pub(crate) fn build_ctrace() -> Result<PathBuf, Fault> {
+    cargo_build(&root(), None, "ctrace", "ctrace")
+}
+
+/// Alone, so that no other package's features come into it.
+fn cargo_build(
+    root: &Path,
+    target: Option<&Path>,
+    package: &str,
+    binary: &str,
+) -> Result<PathBuf, Fault> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.args(["build", "--release", "--locked", "--quiet", "-p", "evidence", "--bin", "harness"]);
+    cargo.args(["build", "--release", "--locked", "--quiet", "-p", package, "--bin", binary]);
     cargo.current_dir(root);
     if let Some(target) = target {
         cargo.env("CARGO_TARGET_DIR", target);
     }
     let out = output(&mut cargo)?;
     if !out.status.success() {
-        return Err(format!("the harness does not build: {}", first_error(&out)));
+        return Err(format!("{binary} does not build: {}", first_error(&out)));
     }
     let target = target.map_or_else(self::target, Path::to_path_buf);
-    Ok(target.join("release/harness"))
+    Ok(target.join("release").join(binary))
+}
+
+/// A source line without the path to the workspace.
+pub(crate) fn short(line: &str) -> String {
+    let root = format!("{}/", root().display());
+    line.replace(&root, "")
 }
 
 fn first_error(out: &Output) -> String {
@@ -72,11 +96,13 @@ pub(crate) fn list(harness: &Path) -> Result<Vec<Listed>, Fault> {
         .filter_map(|line| {
             let mut words = line.split(' ');
             let (name, kind, length) = (words.next()?, words.next()?, words.next()?);
+            let here = words.next()? == "here";
             Some(Listed {
                 name: name.to_string(),
                 real: kind == "real",
                 memcheck_sees: kind == "planted",
                 long: length == "long",
+                here,
             })
         })
         .collect();
