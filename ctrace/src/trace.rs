@@ -2,6 +2,8 @@
 
 mod code;
 mod compare;
+mod engine;
+mod fast;
 mod fingerprint;
 mod locate;
 mod mappings;
@@ -14,6 +16,7 @@ mod session;
 mod stepper;
 mod tracee;
 
+pub use engine::Choice;
 pub use locate::{Frame, Place};
 pub use report::{Caller, Different, Leak, Outcome, RegionReport, RunReport, text};
 pub use secrets::Plan;

@@ -20,12 +20,7 @@ pub(crate) struct Code {
 
 impl Code {
     pub(crate) fn new() -> Self {
-        Self {
-            models: HashMap::new(),
-            replaced: BTreeMap::new(),
-            factory: InstructionInfoFactory::new(),
-            walls: vec![],
-        }
+        Self { models: HashMap::new(), replaced: BTreeMap::new(), factory: InstructionInfoFactory::new(), walls: vec![] }
     }
 
     /// Plants a breakpoint and remembers what stood there.

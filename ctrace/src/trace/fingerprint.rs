@@ -48,11 +48,7 @@ struct Space {
 
 impl Fingerprint {
     /// For a process that stands at the beginning of a region.
-    pub(crate) fn new(
-        tracee: Tracee,
-        registers: &Registers,
-        buffer: Option<(u64, u64)>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(tracee: Tracee, registers: &Registers, buffer: Option<(u64, u64)>) -> Result<Self, Error> {
         Ok(Self {
             tracee,
             stack: registers.rsp,
@@ -115,9 +111,7 @@ impl Fingerprint {
             return Ok(Space { start: 0, end: 0, name: NOWHERE, base: 0 });
         };
         let holds = |at: u64| mapping.start <= at && at < mapping.end;
-        let grown = self.spaces.iter().position(|space| {
-            holds(space.start) || (space.start..space.end).contains(&mapping.start)
-        });
+        let grown = self.spaces.iter().position(|space| holds(space.start) || (space.start..space.end).contains(&mapping.start));
         if let Some(position) = grown {
             self.spaces[position].start = self.spaces[position].start.min(mapping.start);
             self.spaces[position].end = self.spaces[position].end.max(mapping.end);
@@ -128,10 +122,7 @@ impl Fingerprint {
         } else if let Some((buffer, _)) = self.buffer.filter(|&(buffer, _)| holds(buffer)) {
             (BUFFER, buffer)
         } else if mapping.name.starts_with('/') {
-            (
-                name_hash(base_name(&mapping.name)),
-                mappings.base(&mapping.name).unwrap_or(mapping.start),
-            )
+            (name_hash(base_name(&mapping.name)), mappings.base(&mapping.name).unwrap_or(mapping.start))
         } else if mapping.name.starts_with("[v") {
             (name_hash(&mapping.name), mapping.start)
         } else {
@@ -146,8 +137,6 @@ impl Fingerprint {
 
 /// FNV-1a, with the top bit set so that no name is a number of a space.
 fn name_hash(name: &str) -> u64 {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    });
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     hash | 1 << 63
 }

@@ -32,10 +32,7 @@ impl Mappings {
 
     /// Lowest address at which a file is mapped.
     pub(crate) fn base(&self, name: &str) -> Option<u64> {
-        self.0
-            .iter()
-            .find(|mapping| mapping.name == name && mapping.offset == 0)
-            .map(|mapping| mapping.start)
+        self.0.iter().find(|mapping| mapping.name == name && mapping.offset == 0).map(|mapping| mapping.start)
     }
 }
 

@@ -60,13 +60,13 @@ pub struct Leak {
     pub line: String,
     /// Where, with inlined frames.
     pub place: Place,
-    /// The place in code with source lines that led there, when the place itself has none.
+    /// The place in the program's own code that led there, when the place itself is in a library.
     pub called_from: Option<Caller>,
     /// Instructions of this line that differed.
     pub instructions: Vec<Different>,
 }
 
-/// A call out of code with source lines.
+/// A call into a library.
 #[derive(Clone, Debug, Serialize)]
 pub struct Caller {
     /// The function called, when its name is known.
@@ -93,26 +93,15 @@ pub struct Different {
 }
 
 /// Merges findings by source line and kind.
-pub(crate) fn merge(
-    findings: &Findings,
-    reference: &[Event],
-    code: &Code,
-    locator: &mut Locator,
-) -> Vec<Leak> {
+pub(crate) fn merge(findings: &Findings, reference: &[Event], code: &Code, locator: &mut Locator) -> Vec<Leak> {
     let mut merged: BTreeMap<(String, String), Leak> = BTreeMap::new();
     for (&(kind, at), finding) in findings {
         let place = locator.place(at);
         let model = code.known(at);
         let what = words(kind, model);
         let detail = match kind {
-            Kind::Branch => format!(
-                "goes on at {} or {}",
-                short(locator, finding.reference),
-                short(locator, finding.other)
-            ),
-            Kind::Address
-                if model.is_some_and(|model| model.mask.is_none() && model.memory.len() == 1) =>
-            {
+            Kind::Branch => format!("goes on at {} or {}", short(locator, finding.reference), short(locator, finding.other)),
+            Kind::Address if model.is_some_and(|model| model.mask.is_none() && model.memory.len() == 1) => {
                 format!("{:#x} or {:#x}", finding.reference, finding.other)
             }
             Kind::Address | Kind::Latency => String::new(),
@@ -125,11 +114,8 @@ pub(crate) fn merge(
             step: finding.step,
             detail,
         };
-        let called_from = if place.frames.is_empty() {
-            caller(reference, finding.step, code, locator)
-        } else {
-            None
-        };
+        let called_from =
+            if place.own_frame().is_none() { caller(reference, finding.step, code, locator) } else { None };
         let line = place.line();
         // a stripped library has no lines: its findings belong to the call
         let key = called_from.as_ref().map_or_else(|| line.clone(), |caller| caller.place.line());
@@ -142,12 +128,8 @@ pub(crate) fn merge(
 fn words(kind: Kind, model: Option<&Model>) -> String {
     match kind {
         Kind::Branch => "branch".into(),
-        Kind::Address if model.is_some_and(|model| model.mask.is_some()) => {
-            "mask or address of a masked access".into()
-        }
-        Kind::Address if model.is_some_and(|model| model.string.is_some()) => {
-            "address or length of a string instruction".into()
-        }
+        Kind::Address if model.is_some_and(|model| model.mask.is_some()) => "mask or address of a masked access".into(),
+        Kind::Address if model.is_some_and(|model| model.string.is_some()) => "address or length of a string instruction".into(),
         Kind::Address => "address".into(),
         Kind::Latency => match model.and_then(|model| model.latency) {
             Some(latency) => format!("operand of {}", latency.name()),
@@ -160,21 +142,17 @@ fn short(locator: &mut Locator, address: u64) -> String {
     if address == 0 { "the end".into() } else { locator.place(address).line() }
 }
 
-/// The last step before `step` that stands in code with source lines.
+/// The last step before `step` that stands in code of the program's own, with source lines.
 fn caller(reference: &[Event], step: usize, code: &Code, locator: &mut Locator) -> Option<Caller> {
     let mut known = std::collections::HashMap::new();
     let before = reference.get(..step)?;
-    let found = before
-        .iter()
-        .rposition(|event| *known.entry(event.at).or_insert_with(|| locator.has_lines(event.at)))?;
+    let found = before.iter().rposition(|event| *known.entry(event.at).or_insert_with(|| locator.place(event.at).own_frame().is_some()))?;
     let event = before[found];
     // `call [slot]`: the slot's name is the function's
-    let through = code.known(event.at).filter(|model| {
-        model.instruction.is_call_near_indirect() || model.instruction.is_jmp_near_indirect()
-    });
-    let function = through.and_then(|_| locator.slot(event.address)).or_else(|| {
+    let slot = code.known(event.at).filter(|model| model.instruction.is_ip_rel_memory_operand());
+    let function = slot.and_then(|model| locator.slot(model.instruction.ip_rel_memory_address())).or_else(|| {
         let place = locator.place(before.get(found + 1)?.at);
-        place.near
+        place.frames.last().map(|frame| frame.function.clone()).or(place.near)
     });
     Some(Caller { function, place: locator.place(event.at) })
 }
@@ -182,15 +160,10 @@ fn caller(reference: &[Event], step: usize, code: &Code, locator: &mut Locator) 
 /// The report on one region, for people.
 pub fn text(region: &RegionReport) -> String {
     let mut out = String::new();
-    let name =
-        if region.name.is_empty() { String::new() } else { format!("region {}: ", region.name) };
+    let name = if region.name.is_empty() { String::new() } else { format!("region {}: ", region.name) };
     let steps = region.runs.first().map_or(0, |run| run.steps);
     let compared: usize = region.runs.iter().map(|run| run.steps).sum();
-    let _ = writeln!(
-        out,
-        "{name}{} runs, {steps} instructions in the first, {compared} in all",
-        region.runs.len()
-    );
+    let _ = writeln!(out, "{name}{} runs, {steps} instructions in the first, {compared} in all", region.runs.len());
     for leak in &region.leaks {
         write_leak(&mut out, leak);
     }
@@ -223,11 +196,7 @@ fn write_leak(out: &mut String, leak: &Leak) {
     }
     const SHOWN: usize = 4;
     for different in leak.instructions.iter().take(SHOWN) {
-        let detail = if different.detail.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", different.detail)
-        };
+        let detail = if different.detail.is_empty() { String::new() } else { format!(": {}", different.detail) };
         let _ = writeln!(
             out,
             "       {:#x} `{}` {} times, first in run {} at step {}{detail}",

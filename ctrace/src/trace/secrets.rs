@@ -59,9 +59,7 @@ impl Plan {
 
     /// The first secret, the same again as a control, then the others.
     fn runs(&self, count: usize, secret: fn(usize) -> Secret) -> Vec<Planned> {
-        let chosen: Vec<usize> = (0..count)
-            .filter(|number| self.only.is_empty() || self.only.contains(number))
-            .collect();
+        let chosen: Vec<usize> = (0..count).filter(|number| self.only.is_empty() || self.only.contains(number)).collect();
         let Some((&first, rest)) = chosen.split_first() else { return vec![] };
         let control = Planned { secret: secret(first), control: true };
         let mut runs = vec![Planned { secret: secret(first), control: false }];
@@ -69,9 +67,7 @@ impl Plan {
             Some(times) => runs.extend((1..times.max(2)).map(|_| control)),
             None => {
                 runs.push(control);
-                runs.extend(
-                    rest.iter().map(|&number| Planned { secret: secret(number), control: false }),
-                );
+                runs.extend(rest.iter().map(|&number| Planned { secret: secret(number), control: false }));
             }
         }
         runs

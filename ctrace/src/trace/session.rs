@@ -5,6 +5,7 @@
 
 use super::code::Code;
 use super::compare::{Findings, compare};
+use super::engine::{Choice, Engine};
 use super::fingerprint::Fingerprint;
 use super::locate::Locator;
 use super::mappings::Mappings;
@@ -13,7 +14,7 @@ use super::program::{Boundaries, Layout, pin_to_one};
 use super::record::Event;
 use super::report::{Outcome, RegionReport, RunReport};
 use super::secrets::{Plan, Planned, Secret};
-use super::stepper::{self, Ending, Sink, Until, describe};
+use super::stepper::{Ending, Sink, Until, describe};
 use super::tracee::{Registers, Tracee};
 use crate::error::Error;
 use nix::sys::ptrace;
@@ -40,6 +41,8 @@ pub struct Options {
     pub max_steps: usize,
     /// Keep tracer and program on one processor.
     pub pin: bool,
+    /// Which engine.
+    pub engine: Choice,
 }
 
 /// Traces a program.
@@ -52,9 +55,7 @@ pub fn trace(options: &Options) -> Result<Vec<RegionReport>, Error> {
         pin_to_one().map_err(|why| Error::system("stay on one processor (see --no-pin)", why))?;
     }
     if layout.forks() && !options.inputs.is_empty() {
-        return Err(Error::Request(
-            "this program makes its own secrets (ctrace_marker::region); drop --input".into(),
-        ));
+        return Err(Error::Request("this program makes its own secrets (ctrace_marker::region); drop --input".into()));
     }
     if layout.forks() { trace_forks(&layout, options) } else { trace_inputs(&layout, options) }
 }
@@ -62,8 +63,7 @@ pub fn trace(options: &Options) -> Result<Vec<RegionReport>, Error> {
 /// One process forks for each secret.
 fn trace_forks(layout: &Layout, options: &Options) -> Result<Vec<RegionReport>, Error> {
     let mut session = Session::new(options);
-    let (root, boundaries) =
-        layout.start(&options.arguments, None, options.pin, &mut session.code)?;
+    let (root, boundaries) = layout.start(&options.arguments, None, options.pin, &mut session.code)?;
     session.boundaries = boundaries;
     session.watch(root)?;
     if session.done.is_empty() {
@@ -83,8 +83,7 @@ fn trace_inputs(layout: &Layout, options: &Options) -> Result<Vec<RegionReport>,
     }
     let mut session = Session::new(options);
     let name = options.symbol.clone().unwrap_or_default();
-    let mut region =
-        Region::new(name, options.plan.inputs(options.inputs.len()), options.plan.same.is_some());
+    let mut region = Region::new(name, options.plan.inputs(options.inputs.len()), options.plan.same.is_some());
     // one path for all inputs: its length is part of the stack
     let scratch = Scratch::new()?;
     while let Some(planned) = region.queue.pop_front() {
@@ -139,6 +138,7 @@ impl Drop for Scratch {
 struct Session<'a> {
     options: &'a Options,
     code: Code,
+    engine: Engine,
     boundaries: Boundaries,
     /// The region that the program is in, when it forks.
     active: Option<Active>,
@@ -161,6 +161,7 @@ impl<'a> Session<'a> {
         Self {
             options,
             code: Code::new(),
+            engine: Engine::new(options.engine),
             boundaries: Boundaries::default(),
             active: None,
             recorder: None,
@@ -175,31 +176,22 @@ impl<'a> Session<'a> {
         let mut known: HashSet<Pid> = HashSet::from([root.0]);
         root.release(None)?;
         loop {
-            let status = waitpid(None, Some(WaitPidFlag::__WALL))
-                .map_err(|why| Error::system("wait", why))?;
+            let status = waitpid(None, Some(WaitPidFlag::__WALL)).map_err(|why| Error::system("wait", why))?;
             match status {
                 WaitStatus::Exited(pid, code) if pid == root.0 => {
                     return match code {
                         0 => Ok(()),
                         _ if !self.done.is_empty() || self.recorder.is_some() => Ok(()),
-                        code => Err(Error::system(
-                            "run the program",
-                            format!("it ended with {code} outside a region"),
-                        )),
+                        code => Err(Error::system("run the program", format!("it ended with {code} outside a region"))),
                     };
                 }
                 WaitStatus::Signaled(pid, signal, _) if pid == root.0 => {
                     if self.recorder.as_ref().is_some_and(|recorder| recorder.cut.is_some()) {
                         return Ok(());
                     }
-                    return Err(Error::system(
-                        "run the program",
-                        format!("it died of {signal} outside a region"),
-                    ));
+                    return Err(Error::system("run the program", format!("it died of {signal} outside a region")));
                 }
-                WaitStatus::Stopped(pid, Signal::SIGSTOP)
-                    if known.insert(pid) || fresh.remove(&pid) =>
-                {
+                WaitStatus::Stopped(pid, Signal::SIGSTOP) if known.insert(pid) || fresh.remove(&pid) => {
                     Tracee(pid).release(None)?;
                 }
                 WaitStatus::Stopped(pid, Signal::SIGTRAP) => self.trapped(Tracee(pid))?,
@@ -236,11 +228,7 @@ impl<'a> Session<'a> {
             return leave(tracee, registers);
         }
         if at == self.boundaries.begin {
-            return match self
-                .active
-                .as_mut()
-                .and_then(|active| Some((active.current.take()?, active.call.clone())))
-            {
+            return match self.active.as_mut().and_then(|active| Some((active.current.take()?, active.call.clone()))) {
                 Some((planned, call)) => self.run_child(tracee, registers, planned, &call),
                 None if self.recorder.is_some() => self.run_part(tracee, registers),
                 None => leave(tracee, registers),
@@ -289,13 +277,12 @@ impl<'a> Session<'a> {
         };
         tracee.write(call.buffer, &secret)?;
         let mut recorder = Recorder::new(self.options.max_steps);
-        recorder.fingerprint =
-            Some(Fingerprint::new(tracee, &registers, Some((call.buffer, call.length)))?);
+        recorder.fingerprint = Some(Fingerprint::new(tracee, &registers, Some((call.buffer, call.length)))?);
         step_over(tracee, registers)?;
         let end = Until::Reached(self.boundaries.end);
         let ending = if self.boundaries.symbols.is_empty() {
             self.code.lift(tracee)?;
-            stepper::run(tracee, end, &mut self.code, &mut recorder)?
+            self.engine.run(tracee, end, &mut self.code, &mut recorder)?
         } else {
             self.calls_until_end(tracee, &mut recorder)?
         };
@@ -310,11 +297,7 @@ impl<'a> Session<'a> {
     }
 
     /// Traces the calls of named functions only, up to the end of the region.
-    fn calls_until_end(
-        &mut self,
-        tracee: Tracee,
-        recorder: &mut Recorder,
-    ) -> Result<Ending, Error> {
+    fn calls_until_end(&mut self, tracee: Tracee, recorder: &mut Recorder) -> Result<Ending, Error> {
         loop {
             let status = tracee.proceed()?;
             if !matches!(status, WaitStatus::Stopped(_, Signal::SIGTRAP)) {
@@ -336,16 +319,11 @@ impl<'a> Session<'a> {
     }
 
     /// Traces one call of a named function, from its first instruction to its return.
-    fn trace_call(
-        &mut self,
-        tracee: Tracee,
-        registers: Registers,
-        recorder: &mut Recorder,
-    ) -> Result<Ending, Error> {
+    fn trace_call(&mut self, tracee: Tracee, registers: Registers, recorder: &mut Recorder) -> Result<Ending, Error> {
         tracee.set_registers(&registers)?;
         let until = Until::Returned { to: tracee.read_word(registers.rsp)?, stack: registers.rsp };
         self.code.lift(tracee)?;
-        let ending = stepper::run(tracee, until, &mut self.code, recorder)?;
+        let ending = self.engine.run(tracee, until, &mut self.code, recorder)?;
         self.code.replant(tracee)?;
         recorder.parts += 1;
         Ok(ending)
@@ -361,7 +339,7 @@ impl<'a> Session<'a> {
         step_over(tracee, registers)?;
         self.code.lift(tracee)?;
         let until = Until::Reached(self.boundaries.end);
-        let ending = stepper::run(tracee, until, &mut self.code, &mut recorder)?;
+        let ending = self.engine.run(tracee, until, &mut self.code, &mut recorder)?;
         self.code.replant(tracee)?;
         recorder.parts += 1;
         self.conclude(tracee, recorder, ending)
@@ -378,12 +356,7 @@ impl<'a> Session<'a> {
         self.conclude(tracee, recorder, ending)
     }
 
-    fn conclude(
-        &mut self,
-        tracee: Tracee,
-        mut recorder: Recorder,
-        ending: Ending,
-    ) -> Result<(), Error> {
+    fn conclude(&mut self, tracee: Tracee, mut recorder: Recorder, ending: Ending) -> Result<(), Error> {
         self.mappings = Some(Mappings::of(tracee)?);
         let cut = ending != Ending::Reached;
         recorder.end(ending);
@@ -437,14 +410,12 @@ impl Call {
         let [version, secrets, count, buffer, length, name, name_length] = words;
         if version != 1 || count > MOST_SECRETS || length > LONGEST || name_length > 4096 {
             return Err(Error::Request(
-                "the program's marker crate does not fit this ctrace; build both from one release"
-                    .into(),
+                "the program's marker crate does not fit this ctrace; build both from one release".into(),
             ));
         }
         let mut text = vec![0; name_length as usize];
         tracee.read_exact(name, &mut text)?;
-        let secrets =
-            (0..count).map(|at| tracee.read_word(secrets + 8 * at)).collect::<Result<_, _>>()?;
+        let secrets = (0..count).map(|at| tracee.read_word(secrets + 8 * at)).collect::<Result<_, _>>()?;
         Ok(Self { name: String::from_utf8_lossy(&text).into_owned(), secrets, buffer, length })
     }
 
@@ -550,9 +521,7 @@ impl Region {
         };
         let findings = if planned.control { &mut self.control } else { &mut self.findings };
         if !compare(reference, &recorder.events, number, findings) {
-            self.problems.push(format!(
-                "run {number} ({planned}): parts from the first run and does not come back"
-            ));
+            self.problems.push(format!("run {number} ({planned}): parts from the first run and does not come back"));
         }
         if !self.control.is_empty() {
             // nothing can be concluded from the other secrets
@@ -563,11 +532,7 @@ impl Region {
     fn report(mut self, code: &Code, mut locator: Locator) -> RegionReport {
         let reference = self.reference.unwrap_or_default();
         let different = self.runs.iter().filter(|run| !run.control).count();
-        if self.control.is_empty()
-            && self.problems.is_empty()
-            && !self.control_only
-            && different < 2
-        {
+        if self.control.is_empty() && self.problems.is_empty() && !self.control_only && different < 2 {
             self.problems.push("one secret alone shows nothing; give at least two".into());
         }
         let outcome = if !self.control.is_empty() {

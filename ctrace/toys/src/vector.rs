@@ -1,6 +1,6 @@
 //! Planted leaks of x86 instructions: gathers, masks on memory, string instructions, and clean uses of the same.
 //!
-//! The AVX-512 functions are `no_mangle`, so that they are in the binary for the scanner though nothing calls them.
+//! Nothing calls the AVX-512 functions; they are kept in the binary for the scanner.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -20,10 +20,7 @@ static WORDS: [i32; 256] = {
 macro_rules! detected {
     ($toy:ident, $inner:ident) => {
         pub(crate) fn $toy(secret: &[u8], out: &mut [u8]) {
-            assert!(
-                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2"),
-                "needs AVX2 and BMI2"
-            );
+            assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2"), "needs AVX2 and BMI2");
             // SAFETY: the processor has the features.
             unsafe { $inner(secret, out) }
         }
@@ -163,11 +160,18 @@ pub(crate) fn string_search(secret: &[u8], out: &mut [u8]) {
     out[0] = left as u8;
 }
 
+/// Keeps the functions below in the binary.
+#[used]
+static FOR_THE_SCANNER: (
+    unsafe fn(&[u8; 64], &mut [u8; 64]),
+    unsafe fn(&[u8; 64], &mut [u8; 64]),
+    unsafe fn(&[u8; 16], &mut [u32; 16]),
+) = (avx512_masked_store, avx512_clean, avx512_gather);
+
 /// AVX-512, for the scanner: a store under a secret opmask.
 #[target_feature(enable = "avx512f,avx512bw")]
-#[unsafe(no_mangle)]
 #[inline(never)]
-fn toy_avx512_masked_store(secret: &[u8; 64], out: &mut [u8; 64]) {
+fn avx512_masked_store(secret: &[u8; 64], out: &mut [u8; 64]) {
     // SAFETY: reads and writes the 64 bytes of the arrays.
     unsafe {
         let bytes = _mm512_loadu_si512(secret.as_ptr().cast());
@@ -178,9 +182,8 @@ fn toy_avx512_masked_store(secret: &[u8; 64], out: &mut [u8; 64]) {
 
 /// AVX-512, for the scanner: a gather.
 #[target_feature(enable = "avx512f")]
-#[unsafe(no_mangle)]
 #[inline(never)]
-fn toy_avx512_gather(secret: &[u8; 16], out: &mut [u32; 16]) {
+fn avx512_gather(secret: &[u8; 16], out: &mut [u32; 16]) {
     // SAFETY: reads 16 bytes, indices are bytes and the table has 256 words, writes 64 bytes.
     unsafe {
         let places = _mm512_cvtepu8_epi32(_mm_loadu_si128(secret.as_ptr().cast()));
@@ -191,9 +194,8 @@ fn toy_avx512_gather(secret: &[u8; 16], out: &mut [u32; 16]) {
 
 /// AVX-512, for the scanner: the clean form of a select.
 #[target_feature(enable = "avx512f,avx512bw")]
-#[unsafe(no_mangle)]
 #[inline(never)]
-fn toy_avx512_clean(secret: &[u8; 64], out: &mut [u8; 64]) {
+fn avx512_clean(secret: &[u8; 64], out: &mut [u8; 64]) {
     // SAFETY: reads and writes the 64 bytes of the arrays.
     unsafe {
         let bytes = _mm512_loadu_si512(secret.as_ptr().cast());
