@@ -28,7 +28,7 @@ pub enum SumMode {
     /// As the model's library does, to the last bit.
     #[default]
     Source,
-    /// In 64-bit integers.
+    /// In 64-bit integers. Trees only.
     Fixed,
 }
 
@@ -170,7 +170,8 @@ fn trees_by_output(parts: &EnsembleParts) -> Vec<Vec<usize>> {
     sequences
 }
 
-/// As many fraction bits, in eights, as leave the largest possible sum below 2^62.
+/// As many fraction bits, in eights, as leave the largest possible sum below 2^61 units. Rounding
+/// adds half a unit for each of at most 2^20 leaves, so that sums of integers stay below 2^62.
 fn fixed_sum(parts: &EnsembleParts) -> Result<Sum, CompileError> {
     let largest_leaf = |values: &[f64]| values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     let bound: f64 = largest_leaf(&parts.base)
@@ -178,7 +179,7 @@ fn fixed_sum(parts: &EnsembleParts) -> Result<Sum, CompileError> {
     (0..=56u8)
         .rev()
         .step_by(8)
-        .find(|&bits| bound * f64::from(bits).exp2() < 62f64.exp2() / 2.0)
+        .find(|&bits| bound * f64::from(bits).exp2() < 61f64.exp2())
         .map(|fraction_bits| Sum::Fixed { fraction_bits })
         .ok_or(CompileError::FixedRange)
 }
@@ -201,6 +202,10 @@ fn compile_linear(linear: &Linear, options: &CompileOptions) -> Result<Program, 
     let parts = linear.parts();
     if options.purpose == Purpose::LeafIds {
         return Err(CompileError::NoLeaves);
+    }
+    // `fixed` promises integers only: a dot product of floats must not pass for it
+    if options.sum == SumMode::Fixed {
+        return Err(CompileError::FixedLinear);
     }
     let features = parts.schema.features as usize;
     let weights = parts

@@ -3,7 +3,7 @@
 use crate::kernel::row_words;
 use crate::program::section_bytes;
 use crate::scratch::{BLOCK_TILES, Scratch, pages};
-use crate::shape::{LANES, Profile, Shape, StepShape};
+use crate::shape::{LANES, Profile, Shape, StepShape, Sum};
 
 /// Memory and work of a program. A function of the shape: the same for every program of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,16 +61,23 @@ pub fn cost(shape: &Shape) -> Cost {
     }
 }
 
-/// Largest distance of a fixed-point sum from the exact sum of the leaf values, from the shape
-/// alone; `None` where the sum is the library's own.
+/// Largest distance of a margin of a fixed-point sum from the exact sum of the leaf values (or their
+/// exact average), every rounding counted, from the shape alone; `None` where the sum is the
+/// library's own.
+///
+/// In units of the lowest fraction bit: half a unit for each leaf and for the base; then half a unit
+/// in the last place of the f64 that the integer becomes, which is 2^8 units because sums stay below
+/// 2^62; and for an average as much as 2^9 units more, before it is divided.
 pub fn fixed_error_bound(shape: &Shape) -> Option<f64> {
     shape.steps.iter().find_map(|step| match step {
         StepShape::Forest(forest) => match forest.sum {
-            crate::shape::Sum::Fixed { fraction_bits } => {
-                // half a unit for each leaf and for the base; the average divides it
+            Sum::Fixed { fraction_bits } => {
                 let unit = (-f64::from(fraction_bits)).exp2();
-                let terms = f64::from(forest.trees) + 1.0;
-                Some(terms * unit / 2.0 / f64::from(forest.average.unwrap_or(1)))
+                let leaves = (f64::from(forest.trees) + 1.0) / 2.0;
+                Some(match forest.average {
+                    None => (leaves + 256.0) * unit,
+                    Some(n) => (leaves + 256.0 + 512.0) * unit / f64::from(n),
+                })
             }
             _ => None,
         },

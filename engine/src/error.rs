@@ -90,7 +90,7 @@ pub enum CompileError {
          score with --sum fixed"
     )]
     BaseMagnitude,
-    /// The leaf values do not fit 62 bits in all.
+    /// The leaf values do not fit 61 bits in all.
     #[error("the leaf values are too large for a fixed-point sum: score with --sum source")]
     FixedRange,
     /// A tree needs more blocks than a skip counter can count.
@@ -105,6 +105,12 @@ pub enum CompileError {
     /// Rows of f64 were asked for, but the model compares at f32.
     #[error("the model compares rows at 32-bit precision: rows of 64 bits must be rounded first")]
     Precision,
+    /// A fixed-point sum of a model without leaves.
+    #[error(
+        "a linear model has no leaves to add up in fixed point, only dot products of floats: leave \
+         --sum fixed out"
+    )]
+    FixedLinear,
     /// Leaf numbers of a model without trees.
     #[error("a linear model has no leaves")]
     NoLeaves,

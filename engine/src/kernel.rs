@@ -4,6 +4,7 @@
 //! mask to memory. A kernel's entry is a public, non-generic function that names the backend, so
 //! that the machine code that was checked can be found in the binary that ships.
 
+mod exponential;
 mod interval_max;
 mod interval_max_rows;
 mod keys;

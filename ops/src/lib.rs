@@ -15,6 +15,7 @@ mod lanes;
 mod line;
 mod mask;
 mod order;
+mod quotient;
 mod secret;
 mod select;
 
@@ -26,5 +27,6 @@ pub use lanes::{KeyLanes, Lanes};
 pub use line::{LINE, Line, Words, bytes_to_lines, lines_to_bytes, search_order};
 pub use mask::Mask;
 pub use order::{Key, key_f32, key_f64};
+pub use quotient::divide_f64;
 pub use secret::Secret;
 pub use select::{select_i64, select_u32, select_u64};

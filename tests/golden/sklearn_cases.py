@@ -37,11 +37,18 @@ def splits_in(estimator):
     return found
 
 
+# scikit-learn adds up all values of an array to see at a glance whether all are finite, and looks again where they are
+# not. On rows of the largest floats of both signs numpy says that this sum is not a number: no fault of anyone.
+any_sum = np.errstate(invalid="ignore")
+
+
+@any_sum
 def leaves_of(estimator, rows):
     """rows x trees, as `apply` numbers leaves."""
     return np.asarray(estimator.apply(rows)).reshape(len(rows), -1).astype(np.uint32)
 
 
+@any_sum
 def margin_of(estimator, rows):
     """What the library computes before its link: rows x outputs."""
     if hasattr(estimator, "decision_function"):
@@ -64,11 +71,13 @@ def link_of(estimator):
     return "one-versus-rest" if getattr(estimator, "multi_class", None) == "ovr" else "softmax"
 
 
+@any_sum
 def labels_of(estimator, rows):
     """Index of each predicted class in `classes_`."""
     return np.searchsorted(estimator.classes_, estimator.predict(rows)).astype(np.uint32)
 
 
+@any_sum
 def write(name, estimator, rows, compare_at, margin, notes=None, **arrays):
     """Asks the library about these rows and writes the case."""
     case = Case(

@@ -30,7 +30,7 @@ class Scored:
     margin: np.ndarray
     """rows x outputs, in the precision of the library's sum."""
     exact: np.ndarray
-    """The same sums without rounding worth speaking of: what a fixed-point sum is held against."""
+    """The same sums without rounding worth speaking of: what a fixed-point sum is held against. None: no leaves."""
     options: list = field(default_factory=list)
     leaf: np.ndarray = None
     label: np.ndarray = None
@@ -353,7 +353,9 @@ def linear_scored(rng, folder, estimator, classes):
     z = random_target(rng, rows)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        estimator.fit(rows, random_classes(rng, z, classes) if hasattr(estimator, "predict_proba") else z)
+        # trained on f32, the coefficients are f32; on rows of f64 the library still computes in f64
+        train = rows.astype(np.float32) if rng.random() < 0.3 else rows
+        estimator.fit(train, random_classes(rng, z, classes) if hasattr(estimator, "predict_proba") else z)
     export(estimator, str(folder / "model.json"))
     margin = sklearn_cases.margin_of(estimator, rows)
     size = np.abs(rows) @ np.abs(np.atleast_2d(estimator.coef_)).T + np.abs(np.atleast_1d(estimator.intercept_))

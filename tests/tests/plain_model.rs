@@ -63,8 +63,7 @@ fn check(forest: &RandomForest, rows: usize) -> Result<(), TestCaseError> {
                         }
                         Some(bound) => {
                             for (found, exact) in values.iter().zip(&expected.exact) {
-                                let slack = exact.abs() * 1e-14;
-                                prop_assert!((found - exact).abs() <= bound + slack, "{}", name);
+                                prop_assert!((found - exact).abs() <= bound, "{}", name);
                             }
                         }
                     },

@@ -1,5 +1,6 @@
 //! The command `tautochrone` as a person runs it: flags, files, exit codes, one line of error.
 
+mod bench;
 // `ulimit -v` binds on Linux only
 #[cfg(target_os = "linux")]
 mod malformed;

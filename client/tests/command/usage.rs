@@ -101,6 +101,20 @@ fn two_models_of_one_class_show_one_card() {
     assert!(run.stderr.contains("reg:gamma") && !run.stdout.contains("gamma"), "{}", run.stderr);
 }
 
+/// Floats must not pass for fixed point.
+#[test]
+fn a_linear_model_has_no_fixed_sum() {
+    let folder = Folder::new();
+    let model =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../models/testdata/sklearn-1.9.1-logistic.json");
+    for command in ["compile -o m.tau", "inspect"] {
+        let run = folder.run(&format!("{command} {model} --sum fixed"));
+        let line = run.failed(2);
+        assert!(line.contains("no leaves") && line.contains("leave --sum fixed out"), "{line}");
+    }
+    folder.run(&format!("compile {model} -o m.tau")).succeeded();
+}
+
 #[test]
 fn flags_that_contradict_a_program_are_refused() {
     let folder = Folder::new();

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use engine::shape::{Shape, StepShape, Sum};
-use engine::{MAX_PROGRAM_BYTES, Program, Purpose};
+use engine::{CompileOptions, MAX_PROGRAM_BYTES, Model, Precision, Program, Purpose};
 use models::{ImportError, Iterations, SourceInfo};
 use protocol::program::{MAGIC, MAX_HEADER, decode};
 
@@ -16,6 +16,8 @@ use crate::options::{ModelOptions, SumName};
 pub(crate) struct Loaded {
     pub(crate) program: Program,
     pub(crate) source: Option<SourceInfo>,
+    /// Trees of the model file, which a program hides.
+    pub(crate) trees: Option<usize>,
 }
 
 /// Loads a `.tau` file or a model file, told apart by the first bytes.
@@ -24,18 +26,37 @@ pub(crate) fn load(
     options: &ModelOptions,
     purpose: Purpose,
 ) -> Result<Loaded, Failure> {
+    load_at(path, options, purpose, None)
+}
+
+/// As [`load`], but a model of trees is compiled for rows of 32 bits, whatever its library reads.
+pub(crate) fn load_narrow(path: &Path, options: &ModelOptions) -> Result<Loaded, Failure> {
+    load_at(path, options, Purpose::Scores, Some(Precision::F32))
+}
+
+fn load_at(
+    path: &Path,
+    options: &ModelOptions,
+    purpose: Purpose,
+    precision: Option<Precision>,
+) -> Result<Loaded, Failure> {
     if is_program(path)? {
         let program = read_program(path)?;
         agree(path, program.shape(), options)?;
-        return Ok(Loaded { program, source: None });
+        return Ok(Loaded { program, source: None, trees: None });
     }
     let imported = models::import_file(path, &options.import()).map_err(|error| match error {
         ImportError::Read { .. } => Failure::Io(format!("{error}: check the path")),
         error => Failure::about(path, error),
     })?;
-    let program = engine::compile(&imported.model, &options.compile(purpose))
-        .map_err(|error| Failure::about(path, error))?;
-    Ok(Loaded { program, source: Some(imported.source) })
+    let options = CompileOptions { precision, ..options.compile(purpose) };
+    let program =
+        engine::compile(&imported.model, &options).map_err(|error| Failure::about(path, error))?;
+    let trees = match &imported.model {
+        Model::Ensemble(ensemble) => Some(ensemble.parts().trees.len()),
+        Model::Linear(_) => None,
+    };
+    Ok(Loaded { program, source: Some(imported.source), trees })
 }
 
 /// One line about the model file: what it is, and which of its rounds count.

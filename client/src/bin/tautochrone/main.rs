@@ -4,6 +4,7 @@
 //! input or usage. Every failure is one line on stderr: `error: what, where: how to mend it`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod card;
 mod compile;
 mod demo;
@@ -41,6 +42,7 @@ enum Command {
     Compile(compile::Arguments),
     Inspect(inspect::Arguments),
     Score(score::Arguments),
+    Bench(bench::Arguments),
     ExportScript(export_script::Arguments),
 }
 
@@ -90,6 +92,7 @@ fn run() -> Result<(), Failure> {
         Command::Compile(arguments) => compile::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::ExportScript(arguments) => export_script::run(&arguments),
     }
 }

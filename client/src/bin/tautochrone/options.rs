@@ -1,8 +1,12 @@
-//! Flags that several commands share: what is decided when a model is compiled.
+//! Flags that several commands share: what is decided when a model is compiled, and how it is run.
+
+use std::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
-use engine::{CompileOptions, Profile, Purpose, ShapeClass, SumMode};
+use engine::{Backend, CompileOptions, Profile, Purpose, ShapeClass, SumMode};
 use models::{ImportOptions, Iterations};
+
+use crate::failure::Failure;
 
 /// How a model file is read and compiled. A `.tau` file has all of it decided.
 #[derive(Args)]
@@ -115,5 +119,62 @@ fn finite(text: &str) -> Result<f32, String> {
         Ok(value) if value.is_finite() => Ok(value),
         Ok(_) => Err("must be a finite number (NaN is always missing)".into()),
         Err(_) => Err("is not a number".into()),
+    }
+}
+
+/// How an evaluation is run. None of it changes a prediction.
+#[derive(Args)]
+pub(crate) struct RunOptions {
+    /// The instructions to use; the predictions are the same with any
+    #[arg(long, value_enum, default_value = "auto")]
+    backend: BackendName,
+
+    /// Threads; the predictions are the same with any number [default: one for each CPU]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BackendName {
+    /// The fastest that this CPU has
+    Auto,
+    /// AVX-512 with VBMI
+    Avx512,
+    /// AVX2
+    Avx2,
+    /// Any CPU
+    Portable,
+}
+
+impl RunOptions {
+    /// The backend that was asked for, if this CPU has it.
+    pub(crate) fn backend(&self) -> Result<Backend, Failure> {
+        let name = match self.backend {
+            BackendName::Auto => return Ok(Backend::detect()),
+            BackendName::Avx512 => "avx512",
+            BackendName::Avx2 => "avx2",
+            BackendName::Portable => "portable",
+        };
+        Backend::named(name).ok_or_else(|| {
+            let available: Vec<&str> =
+                Backend::available().into_iter().map(Backend::name).collect();
+            Failure::Refused(format!(
+                "--backend {name}: this CPU does not have it: choose from {}",
+                available.join(", ")
+            ))
+        })
+    }
+
+    /// The number of threads that was asked for, or one for each CPU.
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        self.threads
+            .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(threads) if threads.get() <= 1024 => Ok(threads),
+        _ => Err("must be a whole number from 1 to 1024".into()),
     }
 }

@@ -1,16 +1,15 @@
 //! `tautochrone score`: rows in, predictions out.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use client::data::{self, Limits, Predictions, ScoreValues, Selection};
-use engine::{Backend, Evaluation, Output, Program, Purpose, Schema, Scores};
+use engine::{Evaluation, Output, Program, Purpose, Schema, Scores};
 
 use crate::compile::same_file;
 use crate::failure::Failure;
 use crate::load;
-use crate::options::ModelOptions;
+use crate::options::{ModelOptions, RunOptions};
 use crate::progress::Progress;
 
 /// Score rows with a model, in constant time
@@ -48,13 +47,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COLUMN")]
     ignore: Vec<String>,
 
-    /// The instructions to use; the predictions are the same with any
-    #[arg(long, value_enum, default_value = "auto")]
-    backend: BackendName,
-
-    /// Threads; the predictions are the same with any number [default: one for each CPU]
-    #[arg(long, value_name = "N", value_parser = threads)]
-    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    run: RunOptions,
 
     #[command(flatten)]
     options: ModelOptions,
@@ -74,18 +68,6 @@ enum OutputName {
     Leaf,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum BackendName {
-    /// The fastest that this CPU has
-    Auto,
-    /// AVX-512 with VBMI
-    Avx512,
-    /// AVX2
-    Avx2,
-    /// Any CPU
-    Portable,
-}
-
 impl From<OutputName> for Output {
     fn from(name: OutputName) -> Self {
         match name {
@@ -99,7 +81,7 @@ impl From<OutputName> for Output {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let backend = backend(arguments.backend)?;
+    let backend = arguments.run.backend()?;
     for input in [&arguments.model, &arguments.data] {
         if same_file(input, &arguments.out) {
             let what = "--out is one of the input files: give it another name";
@@ -124,9 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (secret_rows, copied) =
         table.into_rows().map_err(|error| Failure::about(&arguments.data, error))?;
 
-    let available = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let evaluation =
-        Evaluation { output, backend, threads: arguments.threads.unwrap_or(available) };
+    let evaluation = Evaluation { output, backend, threads: arguments.run.threads() };
     let progress = Progress::new(rows);
     let scores = engine::evaluate(&program, &secret_rows, &evaluation, &|done| progress.set(done))
         .map_err(|error| Failure::about(&arguments.data, error))?;
@@ -210,27 +190,4 @@ fn output(model: &Path, program: &Program, asked: Option<OutputName>) -> Result<
         }
     };
     Err(Failure::about(model, what))
-}
-
-fn backend(name: BackendName) -> Result<Backend, Failure> {
-    let name = match name {
-        BackendName::Auto => return Ok(Backend::detect()),
-        BackendName::Avx512 => "avx512",
-        BackendName::Avx2 => "avx2",
-        BackendName::Portable => "portable",
-    };
-    Backend::named(name).ok_or_else(|| {
-        let available: Vec<&str> = Backend::available().into_iter().map(Backend::name).collect();
-        Failure::Refused(format!(
-            "--backend {name}: this CPU does not have it: choose from {}",
-            available.join(", ")
-        ))
-    })
-}
-
-fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    match text.parse::<NonZeroUsize>() {
-        Ok(threads) if threads.get() <= 1024 => Ok(threads),
-        _ => Err("must be a whole number from 1 to 1024".into()),
-    }
 }
