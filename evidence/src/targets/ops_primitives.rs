@@ -19,7 +19,7 @@ const EDGES: [u64; 8] = [0, 1, u64::MAX, 1 << 63, (1 << 63) - 1, 0x7ff0_0000_000
 type Operation = fn(u64, u64, u64) -> u64;
 
 pub(super) fn add(targets: &mut Vec<Target>) {
-    let operations: [(&'static str, Operation); 11] = [
+    let operations: [(&'static str, Operation); 12] = [
         ("select_u32", |a, b, c| u64::from(select_u32(mask(a), b as u32, c as u32))),
         ("select_u64", |a, b, c| select_u64(mask(a), b, c)),
         ("select_i64", |a, b, c| {
@@ -32,6 +32,11 @@ pub(super) fn add(targets: &mut Vec<Target>) {
         ("equal_bytes", |a, b, _| equal_bytes(&a.to_le_bytes(), &b.to_le_bytes()).as_u64()),
         ("key_f32", |a, _, _| u64::from(key_f32(f32::from_bits(a as u32)).cast_unsigned())),
         ("key_f64", |a, _, _| key_f64(f64::from_bits(a)).cast_unsigned()),
+        ("divide_f64", |a, b, _| {
+            const SIGN: u64 = 1 << 63;
+            let positive = |word: u64| in_range((word | 1) & !SIGN);
+            ops::divide_f64(positive(a), positive(b)).to_bits()
+        }),
         ("fixed_to_f64", |a, _, _| fixed_to_f64(a.cast_signed(), 24).to_bits()),
     ];
     for (name, operation) in operations {
@@ -39,9 +44,17 @@ pub(super) fn add(targets: &mut Vec<Target>) {
     }
     for (name, divisor) in [("divide+3", 3), ("divide+1000", 1000), ("divide+1048576", 1 << 20)] {
         let divisor = std::rc::Rc::new(PublicDivisor::new(divisor));
-        let divide = move |a, _, _| divisor.divide(f64::from_bits(a)).to_bits();
+        // zero, or normal with a normal quotient
+        let divide = move |a, _, _| divisor.divide(in_range(a)).to_bits();
         add_one(targets, name, divide);
     }
+}
+
+/// Any word as a float of moderate size, or zero.
+fn in_range(word: u64) -> f64 {
+    let exponent = 700 + (word >> 52 & 0x7ff) % 600;
+    let zero = is_zero_u64(word).not().as_u64();
+    f64::from_bits((word & (1 << 63) | exponent << 52 | word & ((1 << 52) - 1)) & zero)
 }
 
 fn mask(bit: u64) -> Mask {

@@ -8,6 +8,7 @@
 mod sites;
 
 use crate::memcheck;
+use crate::trace;
 use crate::work::{self, Fault, Listed};
 use serde_json::{Value, json};
 use sites::{SITES, SWAPS};
@@ -31,7 +32,7 @@ struct Mutant {
 impl Mutant {
     /// Could another mutant of the same kernel go unseen because of this one?
     fn hides(&self) -> bool {
-        self.kind == "early exit" || !KINDS.contains(&self.kind)
+        self.to.matches("return").count() > self.from.matches("return").count()
     }
 }
 
@@ -243,26 +244,74 @@ fn look<'a>(
     names.sort_unstable();
     names.dedup();
     let findings = memcheck::check(harness, &names)?;
+    let reports: Vec<Report> = findings
+        .into_iter()
+        .map(|finding| Report {
+            leak: finding.errors > 0,
+            target: finding.name,
+            places: finding.places,
+        })
+        .collect();
     let mut verdicts = Vec::new();
+    let mut unseen = Vec::new();
     for &mutant in batch {
-        let lines = planted_lines(tree, mutant)?;
-        let seen = match rule {
-            Rule::ByLine => findings
-                .iter()
-                .flat_map(|finding| &finding.places)
-                .find(|place| lines.iter().any(|line| place.ends_with(line)))
-                .cloned(),
-            Rule::ByTarget => findings
-                .iter()
-                .find(|finding| finding.errors > 0 && of(mutant).contains(&finding.name.as_str()))
-                .map(|finding| finding.name.clone()),
-        };
-        verdicts.push(match seen {
-            Some(place) => (mutant, Verdict::Caught("memcheck", place)),
-            None => (mutant, Verdict::Unseen("no report".into())),
+        match seen(tree, mutant, &of(mutant), &reports, rule)? {
+            Some(place) => verdicts.push((mutant, Verdict::Caught("memcheck", place))),
+            None => unseen.push(mutant),
+        }
+    }
+    if unseen.is_empty() {
+        return Ok(verdicts);
+    }
+    let short = |name: &&str| targets.iter().any(|t| t.name == **name && !t.long && t.here);
+    let mut names: Vec<&str> = unseen.iter().flat_map(|mutant| of(mutant)).filter(short).collect();
+    names.sort_unstable();
+    names.dedup();
+    let traced = trace::check(&work::build_ctrace()?, harness, &names)?;
+    let reports: Vec<Report> = traced
+        .into_iter()
+        .map(|traced| Report {
+            leak: traced.outcome == "leak",
+            target: traced.name,
+            places: traced.places,
+        })
+        .collect();
+    for mutant in unseen {
+        verdicts.push(match seen(tree, mutant, &of(mutant), &reports, rule)? {
+            Some(place) => (mutant, Verdict::Caught("trace", place)),
+            None => (mutant, Verdict::Unseen("no layer reports it".into())),
         });
     }
     Ok(verdicts)
+}
+
+/// What a layer says of a target.
+struct Report {
+    target: String,
+    leak: bool,
+    places: Vec<String>,
+}
+
+/// The line or the target that tells of a mutant.
+fn seen(
+    tree: &Path,
+    mutant: &Mutant,
+    targets: &[&str],
+    reports: &[Report],
+    rule: Rule,
+) -> Result<Option<String>, Fault> {
+    let lines = planted_lines(tree, mutant)?;
+    let planted = |place: &&String| {
+        lines.iter().any(|line| place.trim_end_matches(')').ends_with(line.as_str()))
+    };
+    let mut mine =
+        reports.iter().filter(|report| report.leak && targets.contains(&report.target.as_str()));
+    Ok(match rule {
+        // Valgrind names a place once, with the first target that comes by
+        Rule::ByLine => reports.iter().flat_map(|report| &report.places).find(planted).cloned(),
+        Rule::ByTarget => mine.next().map(|report| report.target.clone()),
+    }
+    .map(|place| work::last_part(&place)))
 }
 
 /// The lines of a planted mutant, as reports name them.

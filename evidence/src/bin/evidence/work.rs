@@ -176,3 +176,10 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), Fault> {
     to.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(fault)?;
     std::fs::write(to, bytes).map_err(fault)
 }
+
+/// A place without the path before its file.
+pub(crate) fn last_part(place: &str) -> String {
+    let words: Vec<&str> =
+        place.split(' ').map(|word| word.rsplit('/').next().unwrap_or(word)).collect();
+    if place.contains(" at /") || place.contains('(') { words.join(" ") } else { place.to_string() }
+}

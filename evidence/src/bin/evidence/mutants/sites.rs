@@ -156,10 +156,6 @@ sites! {
 "engine/src/kernel/link.rs":
     after "let key = key_f64(x);",
         secret "key.cast_unsigned()", exit "return x;", in EXPONENTIALS, shared LINKS;
-    after "let k = shifted - ROUND;",
-        secret "shifted.to_bits()", exit "return x;", in EXPONENTIALS, shared LINKS;
-    after "let mut y = f64::from_bits(0x7fde_6238_22fc_16e6u64.wrapping_sub(d.to_bits()));",
-        secret "y.to_bits()", exit "return y;", in RECIPROCALS, shared LINKS;
     after "let largest = largest(margins);",
         secret "largest.to_bits()", exit "return;", in &["link+softmax+f32", "link+softmax+f64"],
         shared &["label+largest-probability+f64"];
@@ -171,6 +167,14 @@ sites! {
         shared &["label+largest-probability+f64"];
     after "LabelRule::Flip { flip } => {",
         secret "margins[0].to_bits()", exit "continue;", in &["label+flip+f32"];
+"engine/src/kernel/exponential.rs":
+    after "let k = shifted - ROUND;",
+        secret "shifted.to_bits()", exit "return x;", in EXPONENTIALS, shared LINKS;
+"ops/src/quotient.rs":
+    after "let mut y = f64::from_bits(0x7fde_6238_22fc_16e6u64.wrapping_sub(d.to_bits()));",
+        secret "y.to_bits()", exit "return y;", in &["divide_f64"], shared RECIPROCALS;
+    after "let rest = rest << 4;",
+        secret "rest.cast_unsigned()", exit "return 1.0;", in &["divide_f64"], shared RECIPROCALS;
 "engine/src/kernel/rank.rs":
     after "let missing = l.keys_or(l.keys_equal(*key, nan), inside);",
         secret "u64::from(l.low_bytes(missing)[0])", exit "continue;", in RANKS;
@@ -313,13 +317,13 @@ swaps! {
     => "    let _ = nan;\n    if magnitude > INFINITY { return std::hint::black_box(i32::MAX); }\n    (magnitude ^ sign) - sign",
     in &["key_f32"], shared &["order_keys_f32"];
 "arithmetic to division" in "ops/src/divide.rs":
-    "        let bits = x.to_bits();"
-    => "        if std::hint::black_box(true) { return std::hint::black_box(x) / f64::from(self.divisor); }\n        let bits = x.to_bits();",
+    "        let bits = std::hint::black_box(x.to_bits());"
+    => "        if std::hint::black_box(true) { return std::hint::black_box(x) / f64::from(self.divisor); }\n        let bits = std::hint::black_box(x.to_bits());",
     in &["divide+3", "divide+1000"];
-"loop bound from data" in "engine/src/kernel/link.rs":
+"loop bound from data" in "ops/src/quotient.rs":
     "    for _ in 0..5 {\n        y *= 2.0 - d * y;\n    }"
     => "    for _ in 0..8 {\n        let next = y * (2.0 - d * y);\n        if next.to_bits() == y.to_bits() { break; }\n        y = next;\n    }",
-    in RECIPROCALS, shared LINKS;
+    in &["divide_f64"], shared RECIPROCALS;
 "select to branch" in "engine/src/kernel/link.rs":
     "        f64::from_bits(select_u64(mask, yes.to_bits(), no.to_bits()))"
     => "        if mask.declassify() { std::hint::black_box(yes) } else { no }",
