@@ -2,6 +2,7 @@
 //! runs the code as it was, and the checks must see it for ever.
 
 mod avx2_masked_store;
+mod avx512_masked_store;
 mod one_versus_rest;
 mod portable_byte_lanes;
 
@@ -17,4 +18,7 @@ pub(super) fn add(targets: &mut Vec<Target>) {
     let name = "regression-avx2-masked-store";
     let avx2 = || is_x86_feature_detected!("avx2");
     plant(targets, name, "avx2", SEEN_BY_ALL, avx2, avx2_masked_store::run);
+    let name = "regression-avx512-masked-store";
+    let avx512 = || is_x86_feature_detected!("avx512f");
+    plant(targets, name, "avx512", SEEN_BY_ALL, avx512, avx512_masked_store::run);
 }

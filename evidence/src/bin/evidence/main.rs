@@ -12,6 +12,7 @@
 mod dudect;
 mod memcheck;
 mod mutants;
+mod scan;
 mod trace;
 mod work;
 
@@ -24,6 +25,9 @@ fn main() -> ExitCode {
         ["memcheck"] => memcheck::run(),
         ["trace"] => trace::run(false),
         ["trace", "--full"] => trace::run(true),
+        ["scan"] => scan::run(false),
+        ["scan", "--record"] => scan::run(true),
+        ["same-code"] => scan::same_code(),
         ["dudect"] => dudect::run(),
         ["mutants", options @ ..] => mutants::run(options),
         _ => {

@@ -53,6 +53,11 @@ pub(crate) fn build_ctrace() -> Result<PathBuf, Fault> {
     cargo_build(&root(), None, "ctrace", "ctrace")
 }
 
+/// The command that ships.
+pub(crate) fn build_shipped() -> Result<PathBuf, Fault> {
+    cargo_build(&root(), None, "client", "tautochrone")
+}
+
 /// Alone, so that no other package's features come into it.
 fn cargo_build(
     root: &Path,
