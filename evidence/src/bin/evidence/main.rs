@@ -12,6 +12,7 @@
 mod dudect;
 mod memcheck;
 mod mutants;
+mod report;
 mod scan;
 mod trace;
 mod work;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ["scan"] => scan::run(false),
         ["scan", "--record"] => scan::run(true),
         ["same-code"] => scan::same_code(),
+        ["report"] => report::run(),
         ["dudect"] => dudect::run(),
         ["mutants", options @ ..] => mutants::run(options),
         _ => {

@@ -188,3 +188,9 @@ pub(crate) fn last_part(place: &str) -> String {
         place.split(' ').map(|word| word.rsplit('/').next().unwrap_or(word)).collect();
     if place.contains(" at /") || place.contains('(') { words.join(" ") } else { place.to_string() }
 }
+
+/// A layer's results, if it was run.
+pub(crate) fn read(layer: &str) -> Option<Value> {
+    let file = target().join("evidence").join(format!("{layer}.json"));
+    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+}
