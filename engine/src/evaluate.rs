@@ -164,3 +164,43 @@ fn deal<'a, T: Send>(
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// Which rows each thread gets: its parts, by first row and number.
+    fn dealt(rows: usize, columns: usize, threads: usize) -> Vec<Vec<(usize, usize)>> {
+        let shares = Mutex::new(Vec::new());
+        let mut values = vec![0u32; rows * columns];
+        let threads = NonZeroUsize::new(threads).expect("a thread");
+        deal(&mut values, columns, threads, Into::U32, &|parts: Vec<Part<'_>>| {
+            let parts = parts.iter().map(|part| (part.first, part.rows)).collect();
+            shares.lock().expect("no thread panics").push(parts);
+        });
+        let mut shares = shares.into_inner().expect("no thread panics");
+        shares.sort();
+        shares
+    }
+
+    #[test]
+    fn blocks_are_dealt_by_number_alone() {
+        for (rows, columns) in [(1, 1), (64, 3), (511, 1), (512, 2), (513, 1), (5000, 4)] {
+            let blocks = rows.div_ceil(BLOCK_ROWS);
+            for threads in [1, 2, 3, 7] {
+                let used = threads.min(blocks);
+                let expected: Vec<Vec<(usize, usize)>> = (0..used)
+                    .map(|thread| {
+                        (thread..blocks)
+                            .step_by(used)
+                            .map(|block| block * BLOCK_ROWS)
+                            .map(|first| (first, BLOCK_ROWS.min(rows - first)))
+                            .collect()
+                    })
+                    .collect();
+                assert_eq!(dealt(rows, columns, threads), expected);
+            }
+        }
+    }
+}

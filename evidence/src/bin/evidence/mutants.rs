@@ -322,7 +322,7 @@ fn planted_lines(tree: &Path, mutant: &Mutant) -> Result<Vec<String>, Fault> {
     let first = text[..at].matches('\n').count() + 1;
     let file = mutant.file.rsplit('/').next().unwrap_or_default();
     let count = mutant.to.lines().count();
-    Ok((first..first + count).map(|line| format!("{file}:{line})")).collect())
+    Ok((first..first + count).map(|line| format!("{file}:{line}")).collect())
 }
 
 fn belongs(target: &Listed, mutant: &Mutant) -> bool {
