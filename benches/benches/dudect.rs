@@ -69,20 +69,17 @@ fn time(runner: &mut CtRunner, rng: &mut BenchRng, kernel: &str, profile: &str) 
         .expect("a target of this name on this CPU");
     let mut lines = region.layout.buffer();
     let buffer = RefCell::new(Region::bytes(&mut lines));
-    // both classes come out of as much memory: as many copies of the first secret as there are
-    // others, or the right class would find colder caches
     let (first, others) = region.secrets.split_first().expect("at least eight secrets");
-    let left: Vec<Vec<u8>> = others.iter().map(|_| first.bytes.clone()).collect();
-    let right: Vec<Vec<u8>> = others.iter().map(|other| other.bytes.clone()).collect();
     let begun = Instant::now();
     for sample in 0..SAMPLES {
-        let place = rng.random::<u64>() as usize % others.len();
-        let (class, secret) = if rng.random::<bool>() {
-            (Class::Left, &left[place])
-        } else {
-            (Class::Right, &right[place])
-        };
-        buffer.borrow_mut().copy_from_slice(secret);
+        let other = &others[rng.random::<u64>() as usize % others.len()];
+        let (class, mask) =
+            if rng.random::<bool>() { (Class::Left, 0) } else { (Class::Right, 255) };
+        // both secrets are read for either class, or one class would find other caches
+        let pairs = first.bytes.iter().zip(&other.bytes);
+        for (byte, (left, right)) in buffer.borrow_mut().iter_mut().zip(pairs) {
+            *byte = left ^ ((left ^ right) & mask);
+        }
         runner.run_one(class, || (region.body)(&mut buffer.borrow_mut()));
         if sample % 64 == 0 && begun.elapsed() > PATIENCE {
             break;

@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn blocks_are_dealt_by_number_alone() {
-        for (rows, columns) in [(1, 1), (64, 3), (511, 1), (512, 2), (513, 1), (5000, 4)] {
+        for (rows, columns) in [(1usize, 1), (64, 3), (511, 1), (512, 2), (513, 1), (5000, 4)] {
             let blocks = rows.div_ceil(BLOCK_ROWS);
             for threads in [1, 2, 3, 7] {
                 let used = threads.min(blocks);

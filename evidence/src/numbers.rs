@@ -10,7 +10,7 @@ impl Numbers {
     }
 
     /// 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -19,16 +19,16 @@ impl Numbers {
 
     /// Below a bound.
     pub fn below(&mut self, bound: usize) -> usize {
-        ((self.next() >> 33) as usize) % bound
+        ((self.word() >> 33) as usize) % bound
     }
 
     /// Between -1 and 1.
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+        (self.word() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 
     /// Bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| (self.next() >> 56) as u8).collect()
+        (0..count).map(|_| (self.word() >> 56) as u8).collect()
     }
 }

@@ -38,8 +38,8 @@ pub(crate) fn values_f32(kind: &str, thresholds: &[f64], count: usize, seed: u64
                 "all ones" => f32::from_bits(u32::MAX),
                 "one ulp above" => value.next_up(),
                 "one ulp below" => value.next_down(),
-                "subnormal" => f32::from_bits(1 + at as u32 | (at as u32 & 1) << 31),
-                "random bits" => f32::from_bits((numbers.next() >> 32) as u32),
+                "subnormal" => f32::from_bits((1 + at as u32) | ((at as u32 & 1) << 31)),
+                "random bits" => f32::from_bits((numbers.word() >> 32) as u32),
                 _ => value,
             }
         })
@@ -56,8 +56,8 @@ pub(crate) fn values_f64(kind: &str, thresholds: &[f64], count: usize, seed: u64
                 "all ones" => f64::from_bits(u64::MAX),
                 "one ulp above" => value.next_up(),
                 "one ulp below" => value.next_down(),
-                "subnormal" => f64::from_bits(1 + at as u64 | (at as u64 & 1) << 63),
-                "random bits" => f64::from_bits(numbers.next()),
+                "subnormal" => f64::from_bits((1 + at as u64) | ((at as u64 & 1) << 63)),
+                "random bits" => f64::from_bits(numbers.word()),
                 _ => value,
             }
         })

@@ -8,7 +8,8 @@ use std::hint::black_box;
 pub(super) fn add(targets: &mut Vec<Target>) {
     let avx2 = || is_x86_feature_detected!("avx2");
     let avx512 = || is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
-    let planted: [(&str, &'static str, fn() -> bool, Planted); 4] = [
+    type Entry = (&'static str, &'static str, fn() -> bool, Planted);
+    let planted: [Entry; 4] = [
         ("gather", "avx2", avx2, |secret, output| {
             // SAFETY: only made where the CPU has AVX2.
             unsafe { gather_avx2(secret, output) }

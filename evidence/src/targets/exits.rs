@@ -135,7 +135,7 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
     }
     sums!(leaf_sum_f32, f32, |at| LEAVES[at % LEAVES.len()] as f32);
     sums!(leaf_sum_f64, f64, |at| LEAVES[at % LEAVES.len()]);
-    sums!(leaf_sum_i64, i64, |at| Numbers::new(at as u64).next().cast_signed() >> 8);
+    sums!(leaf_sum_i64, i64, |at| Numbers::new(at as u64).word().cast_signed() >> 8);
     sums!(leaf_sum_u32, u32, |at| 3 * at as u32 + 1);
 }
 

@@ -40,7 +40,7 @@ pub(super) fn add(targets: &mut Vec<Target>) {
         ("fixed_to_f64", |a, _, _| fixed_to_f64(a.cast_signed(), 24).to_bits()),
     ];
     for (name, operation) in operations {
-        add_one(targets, name, move |a, b, c| operation(a, b, c));
+        add_one(targets, name, operation);
     }
     for (name, divisor) in [("divide+3", 3), ("divide+1000", 1000), ("divide+1048576", 1 << 20)] {
         let divisor = std::rc::Rc::new(PublicDivisor::new(divisor));
@@ -52,9 +52,10 @@ pub(super) fn add(targets: &mut Vec<Target>) {
 
 /// Any word as a float of moderate size, or zero.
 fn in_range(word: u64) -> f64 {
-    let exponent = 700 + (word >> 52 & 0x7ff) % 600;
+    let exponent = 700 + ((word >> 52) & 0x7ff) % 600;
     let zero = is_zero_u64(word).not().as_u64();
-    f64::from_bits((word & (1 << 63) | exponent << 52 | word & ((1 << 52) - 1)) & zero)
+    let (sign, fraction) = (word & (1 << 63), word & ((1 << 52) - 1));
+    f64::from_bits((sign | (exponent << 52) | fraction) & zero)
 }
 
 fn mask(bit: u64) -> Mask {
@@ -108,7 +109,7 @@ fn operands(kind: &str, seed: u64) -> Vec<u8> {
             "NaN" => f64::NAN.to_bits(),
             "subnormal" => 1 + at as u64,
             "infinite" => f64::NEG_INFINITY.to_bits(),
-            _ => numbers.next(),
+            _ => numbers.word(),
         })
         .collect();
     bytes_of(&words)

@@ -56,10 +56,12 @@ fn main() -> ExitCode {
     }
 }
 
+type Layer<'a> = &'a dyn Fn() -> Result<bool, work::Fault>;
+
 /// Every layer, also after one has failed, and then the page.
 fn all(full: bool) -> Result<bool, work::Fault> {
     let sample: &[&str] = if full { &[] } else { &["--sample", "10"] };
-    let layers: [(&str, &dyn Fn() -> Result<bool, work::Fault>); 6] = [
+    let layers: [(&str, Layer<'_>); 6] = [
         ("scan", &|| scan::run(false)),
         ("same-code", &scan::same_code),
         ("memcheck", &memcheck::run),
