@@ -12,6 +12,7 @@ use dudect_bencher::{BenchRng, Class, CtRunner};
 use evidence::{Region, targets};
 use ops::Backend;
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// Samples of a target, if they fit into the time.
@@ -74,7 +75,8 @@ fn time(runner: &mut CtRunner, rng: &mut BenchRng, kernel: &str, profile: &str) 
     for sample in 0..SAMPLES {
         let other = &others[rng.random::<u64>() as usize % others.len()];
         let (class, mask) =
-            if rng.random::<bool>() { (Class::Left, 0) } else { (Class::Right, 255) };
+            if rng.random::<bool>() { (Class::Left, 0u8) } else { (Class::Right, 255) };
+        let mask = black_box(mask);
         // both secrets are read for either class, or one class would find other caches
         let pairs = first.bytes.iter().zip(&other.bytes);
         for (byte, (left, right)) in buffer.borrow_mut().iter_mut().zip(pairs) {
