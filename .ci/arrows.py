@@ -20,6 +20,7 @@ ALLOWED = {
     "parent": {"protocol"},
     "ctrace": {"ctrace-marker"},
     "ctrace-marker": set(),
+    "steal": {"engine", "models", "protocol"},
     "tests": EVERY,
     "evidence": {"ops", "engine", "protocol", "ctrace-marker"},
     "benches": EVERY,
