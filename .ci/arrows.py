@@ -20,6 +20,8 @@ ALLOWED = {
     "parent": {"protocol"},
     "ctrace": {"ctrace-marker"},
     "ctrace-marker": set(),
+    "ctrace-toys": {"ctrace", "ctrace-marker"},
+    "steal": {"engine", "models", "protocol"},
     "tests": EVERY,
     "evidence": {"ops", "engine", "protocol", "ctrace-marker"},
     "benches": EVERY,

@@ -1,7 +1,9 @@
 //! Symbols of an executable file.
 
 use crate::error::Error;
-use object::{Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, RelocationTarget, SymbolKind};
+use object::{
+    Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, RelocationTarget, SymbolKind,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +57,8 @@ impl Binary {
     /// # Errors
     /// When the file is damaged.
     pub fn object(&self) -> Result<object::File<'_>, Error> {
-        object::File::parse(&*self.bytes).map_err(|why| Error::file(&self.path, format!("no executable: {why}")))
+        object::File::parse(&*self.bytes)
+            .map_err(|why| Error::file(&self.path, format!("no executable: {why}")))
     }
 
     /// All functions of the symbol table, in order of address. One of each address.
@@ -66,11 +69,18 @@ impl Binary {
         let object = self.object()?;
         let mut all: Vec<Function> = object
             .symbols()
-            .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.is_definition() && symbol.size() > 0)
+            .filter(|symbol| {
+                symbol.kind() == SymbolKind::Text && symbol.is_definition() && symbol.size() > 0
+            })
             .filter_map(|symbol| {
                 let raw = symbol.name().ok()?;
                 let name = demangle(raw);
-                Some(Function { name, raw: raw.to_owned(), address: symbol.address(), size: symbol.size() })
+                Some(Function {
+                    name,
+                    raw: raw.to_owned(),
+                    address: symbol.address(),
+                    size: symbol.size(),
+                })
             })
             .collect();
         if all.is_empty() {
@@ -89,7 +99,9 @@ impl Binary {
         found.retain(|function| function.name.contains(pattern));
         found.dedup_by_key(|function| function.address);
         match found.is_empty() {
-            true => Err(Error::file(&self.path, format!("no function's name contains `{pattern}`"))),
+            true => {
+                Err(Error::file(&self.path, format!("no function's name contains `{pattern}`")))
+            }
             false => Ok(found),
         }
     }
@@ -100,7 +112,8 @@ impl Binary {
     /// When the file is damaged.
     pub fn exact(&self, raw: &str) -> Result<Option<u64>, Error> {
         let object = self.object()?;
-        let found = object.symbols().find(|symbol| symbol.is_definition() && symbol.name() == Ok(raw));
+        let found =
+            object.symbols().find(|symbol| symbol.is_definition() && symbol.name() == Ok(raw));
         Ok(found.map(|symbol| symbol.address()))
     }
 
@@ -111,7 +124,9 @@ impl Binary {
     /// When the file is damaged.
     pub fn slots(&self) -> Result<BTreeMap<u64, String>, Error> {
         let object = self.object()?;
-        let (Some(relocations), Some(symbols)) = (object.dynamic_relocations(), object.dynamic_symbol_table()) else {
+        let (Some(relocations), Some(symbols)) =
+            (object.dynamic_relocations(), object.dynamic_symbol_table())
+        else {
             return Ok(BTreeMap::new());
         };
         let functions = self.functions().unwrap_or_default();
@@ -122,9 +137,10 @@ impl Binary {
         let mut out = BTreeMap::new();
         for (offset, relocation) in relocations {
             let name = match relocation.target() {
-                RelocationTarget::Symbol(index) => {
-                    symbols.symbol_by_index(index).ok().and_then(|symbol| symbol.name().ok().map(demangle))
-                }
+                RelocationTarget::Symbol(index) => symbols
+                    .symbol_by_index(index)
+                    .ok()
+                    .and_then(|symbol| symbol.name().ok().map(demangle)),
                 RelocationTarget::Absolute => own(relocation.addend() as u64),
                 _ => None,
             };
@@ -154,14 +170,17 @@ impl Binary {
     /// # Errors
     /// When the file is damaged.
     pub fn code(&self, function: &Function) -> Result<Vec<u8>, Error> {
-        self.bytes_at(function.address, function.size)
-            .ok_or_else(|| Error::file(&self.path, format!("the code of {} is not in the file", function.name)))
+        self.bytes_at(function.address, function.size).ok_or_else(|| {
+            Error::file(&self.path, format!("the code of {} is not in the file", function.name))
+        })
     }
 
     /// Bytes at an address, when the file holds them.
     pub fn bytes_at(&self, address: u64, size: u64) -> Option<Vec<u8>> {
         let object = self.object().ok()?;
-        object.sections().find_map(|section| Some(section.data_range(address, size).ok()??.to_vec()))
+        object
+            .sections()
+            .find_map(|section| Some(section.data_range(address, size).ok()??.to_vec()))
     }
 }
 

@@ -5,7 +5,7 @@ use ctrace::binary::Binary;
 use ctrace::error::Error;
 use ctrace::same_code::{Compared, same_code};
 use ctrace::scan::{Expectation, deviations, expectation, line, scan};
-use ctrace::trace::{Choice, Options, Outcome, Plan, RegionReport, text, trace};
+use ctrace::trace::{Choice, Options, Outcome, Plan, RegionReport, exit_code, text, trace};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -97,7 +97,7 @@ struct Target {
     /// Most instructions of one run.
     #[arg(long, value_name = "N", default_value_t = 20_000_000)]
     max_steps: usize,
-    /// Do not keep tracer and program on one processor (about four times slower).
+    /// With `--engine step`, do not keep tracer and program on one processor (about four times slower).
     #[arg(long)]
     no_pin: bool,
     /// `fast` runs copies of basic blocks, `step` steps each instruction; both give the same trace.
@@ -124,7 +124,7 @@ impl Target {
             inputs: self.input,
             plan: Plan { count: self.secrets, only: self.secret, same: self.same, seed: self.seed },
             max_steps: self.max_steps,
-            pin: !self.no_pin,
+            pin: !self.no_pin && matches!(self.engine, EngineName::Step),
             engine: match self.engine {
                 EngineName::Fast => Choice::Fast,
                 EngineName::Step => Choice::Step,
@@ -155,7 +155,7 @@ impl Command {
                 } else {
                     regions.iter().for_each(|region| print!("{}", text(region)));
                 }
-                Ok(code(&regions))
+                Ok(exit_code(&regions).into())
             }
             Command::Fingerprint { target, name, record, check } => {
                 let regions = trace(&target.options())?;
@@ -164,22 +164,10 @@ impl Command {
             Command::Scan { binary, pattern, expect, record, json } => {
                 scan_command(&binary, &pattern, expect.as_deref(), record.as_deref(), json)
             }
-            Command::SameCode { first, second, pattern, json } => same_code_command(&first, &second, &pattern, json),
+            Command::SameCode { first, second, pattern, json } => {
+                same_code_command(&first, &second, &pattern, json)
+            }
         }
-    }
-}
-
-/// Nothing holds for a program that is not deterministic; but a leak that was seen is one, whatever else is missing.
-fn code(regions: &[RegionReport]) -> ExitCode {
-    let any = |outcome| regions.iter().any(|region| region.outcome == outcome);
-    if any(Outcome::NotDeterministic) {
-        2.into()
-    } else if any(Outcome::Leak) {
-        1.into()
-    } else if any(Outcome::Incomplete) {
-        2.into()
-    } else {
-        0.into()
     }
 }
 
@@ -194,19 +182,26 @@ fn fingerprint(
     for region in regions {
         if region.outcome != Outcome::Same {
             eprint!("{}", text(region));
-            return Ok(code(regions));
+            return Ok(exit_code(regions).into());
         }
         let Some((first, rest)) = region.runs.split_first() else { continue };
         if rest.iter().any(|run| run.fingerprint != first.fingerprint) {
-            eprintln!("ctrace: the runs are the same, but their fingerprints differ; please report this");
+            eprintln!(
+                "ctrace: the runs are the same, but their fingerprints differ; please report this"
+            );
             return Ok(2.into());
         }
-        let name = if region.name.is_empty() { name.to_owned() } else { format!("{name}/{}", region.name) };
+        let name = if region.name.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name}/{}", region.name)
+        };
         println!("{} {name}", first.fingerprint);
         found.insert(name, first.fingerprint.clone());
     }
     if let Some(path) = record {
-        let mut all: BTreeMap<String, String> = if path.exists() { read_json(path)? } else { BTreeMap::new() };
+        let mut all: BTreeMap<String, String> =
+            if path.exists() { read_json(path)? } else { BTreeMap::new() };
         all.extend(found.clone());
         write_json(path, &all)?;
     }
@@ -220,7 +215,12 @@ fn fingerprint(
                 println!("{name}: {} records {expected}", path.display());
                 good = false;
             }
-            None => return Err(Error::file(path, format!("has no fingerprint `{name}`; add it with --record"))),
+            None => {
+                return Err(Error::file(
+                    path,
+                    format!("has no fingerprint `{name}`; add it with --record"),
+                ));
+            }
         }
     }
     Ok(if good { 0 } else { 1 }.into())
@@ -253,7 +253,12 @@ fn scan_command(
     Ok(if deviations.is_empty() { 0 } else { 1 }.into())
 }
 
-fn same_code_command(first: &Path, second: &Path, pattern: &str, json: bool) -> Result<ExitCode, Error> {
+fn same_code_command(
+    first: &Path,
+    second: &Path,
+    pattern: &str,
+    json: bool,
+) -> Result<ExitCode, Error> {
     let compared = same_code(&Binary::read(first)?, &Binary::read(second)?, pattern)?;
     let failed = compared.iter().filter(|compared| compared.state.fails()).count();
     if json {
@@ -264,14 +269,18 @@ fn same_code_command(first: &Path, second: &Path, pattern: &str, json: bool) -> 
             println!("{state:?} {hash} {name}");
             detail.iter().for_each(|detail| println!("    {detail}"));
         }
-        println!("{} functions, {failed} of the second binary are not in the first", compared.len());
+        println!(
+            "{} functions, {failed} of the second binary are not in the first",
+            compared.len()
+        );
     }
     Ok(if failed == 0 { 0 } else { 1 }.into())
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let text = std::fs::read_to_string(path).map_err(|why| Error::file(path, why))?;
-    serde_json::from_str(&text).map_err(|why| Error::file(path, format!("not what ctrace --record writes: {why}")))
+    serde_json::from_str(&text)
+        .map_err(|why| Error::file(path, format!("not what ctrace --record writes: {why}")))
 }
 
 fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {

@@ -4,8 +4,8 @@
 //! Both engines of the tracer and the scanner judge an instruction here and nowhere else.
 
 use iced_x86::{
-    CodeSize, CpuidFeature, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
-    Register,
+    CodeSize, CpuidFeature, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic,
+    OpAccess, OpKind, Register,
 };
 
 /// Longest x86 instruction in bytes.
@@ -176,9 +176,15 @@ pub fn model(instruction: Instruction, factory: &mut InstructionInfoFactory) -> 
     let mask = if memory.is_empty() { None } else { mask_source(i, &memory) };
     let latency = latency(i);
     let inputs = latency.map_or(vec![], |latency| inputs(i, latency, factory));
-    let system_call = matches!(i.mnemonic(), Mnemonic::Syscall | Mnemonic::Sysenter | Mnemonic::Int);
-    let unsupported = matches!(i.mnemonic(), Mnemonic::Maskmovq | Mnemonic::Xbegin | Mnemonic::Int3 | Mnemonic::Int1)
-        || i.cpuid_features().iter().any(|feature| matches!(feature, CpuidFeature::AMX_TILE | CpuidFeature::UINTR));
+    let system_call =
+        matches!(i.mnemonic(), Mnemonic::Syscall | Mnemonic::Sysenter | Mnemonic::Int);
+    let unsupported = matches!(
+        i.mnemonic(),
+        Mnemonic::Maskmovq | Mnemonic::Xbegin | Mnemonic::Int3 | Mnemonic::Int1
+    ) || i
+        .cpuid_features()
+        .iter()
+        .any(|feature| matches!(feature, CpuidFeature::AMX_TILE | CpuidFeature::UINTR));
     Model { instruction, memory, mask, string, latency, inputs, system_call, unsupported }
 }
 
@@ -267,7 +273,9 @@ fn mask_source(i: &Instruction, memory: &[Operand]) -> Option<MaskSource> {
     if i.op_mask() != Register::None {
         return Some(MaskSource::Opmask { register: i.op_mask(), lanes: lanes(element) });
     }
-    let vector = |at, bytes| Some(MaskSource::Vector { register: i.op_register(at), lanes: lanes(bytes), bytes });
+    let vector = |at, bytes| {
+        Some(MaskSource::Vector { register: i.op_register(at), lanes: lanes(bytes), bytes })
+    };
     match i.mnemonic() {
         Mnemonic::Vpmaskmovd | Mnemonic::Vmaskmovps => vector(1, 4),
         Mnemonic::Vpmaskmovq | Mnemonic::Vmaskmovpd => vector(1, 8),
@@ -282,10 +290,11 @@ fn latency(i: &Instruction) -> Option<Latency> {
     use Mnemonic::*;
     Some(match i.mnemonic() {
         Div | Idiv => Latency::Divide,
-        Divss | Divsd | Divps | Divpd | Vdivss | Vdivsd | Vdivps | Vdivpd | Vdivph | Vdivsh => Latency::FloatDivide,
-        Sqrtss | Sqrtsd | Sqrtps | Sqrtpd | Vsqrtss | Vsqrtsd | Vsqrtps | Vsqrtpd | Vsqrtph | Vsqrtsh => {
-            Latency::SquareRoot
+        Divss | Divsd | Divps | Divpd | Vdivss | Vdivsd | Vdivps | Vdivpd | Vdivph | Vdivsh => {
+            Latency::FloatDivide
         }
+        Sqrtss | Sqrtsd | Sqrtps | Sqrtpd | Vsqrtss | Vsqrtsd | Vsqrtps | Vsqrtpd | Vsqrtph
+        | Vsqrtsh => Latency::SquareRoot,
         Pdep | Pext => Latency::BitDeposit,
         Rcl | Rcr => Latency::RotateCarry,
         Vpconflictd | Vpconflictq => Latency::Conflict,
@@ -301,7 +310,7 @@ fn float(i: &Instruction) -> Option<Float> {
         return None;
     }
     let name = format!("{:?}", i.mnemonic());
-    let name = name.strip_prefix('V').map_or(name.clone(), |rest| capital(rest));
+    let name = name.strip_prefix('V').map_or(name.clone(), capital);
     let width = |suffix: &str| match suffix {
         "ss" | "ps" => 4,
         "sd" | "pd" => 8,
@@ -310,20 +319,25 @@ fn float(i: &Instruction) -> Option<Float> {
     if let Some(rest) = name.strip_prefix("Cvt") {
         let (from, to) = rest.split_once('2')?;
         let from = from.strip_prefix('t').unwrap_or(from);
-        let float = Float { operand: width(from), result: width(to), scalar: from.starts_with('s') };
+        let float =
+            Float { operand: width(from), result: width(to), scalar: from.starts_with('s') };
         // integers become no subnormal numbers
         return (float.operand != 0).then_some(float);
     }
     const ARITHMETIC: [&str; 17] = [
-        "Add", "Sub", "Mul", "Fmadd", "Fmsub", "Fnmadd", "Fnmsub", "Hadd", "Hsub", "Dpp", "Min", "Max", "Cmp", "Comis",
-        "Ucomis", "Round", "Rndscale",
+        "Add", "Sub", "Mul", "Fmadd", "Fmsub", "Fnmadd", "Fnmsub", "Hadd", "Hsub", "Dpp", "Min",
+        "Max", "Cmp", "Comis", "Ucomis", "Round", "Rndscale",
     ];
     let suffix = name.get(name.len().checked_sub(2)?..)?;
     let known = ARITHMETIC.iter().any(|prefix| name.starts_with(prefix));
     let compares = ["Cmp", "Comis", "Ucomis"].iter().any(|prefix| name.starts_with(prefix));
     let bytes = width(suffix);
     let result = if compares { 0 } else { bytes };
-    (known && bytes != 0).then_some(Float { operand: bytes, result, scalar: suffix.starts_with('s') })
+    (known && bytes != 0).then_some(Float {
+        operand: bytes,
+        result,
+        scalar: suffix.starts_with('s'),
+    })
 }
 
 fn capital(text: &str) -> String {
@@ -331,10 +345,17 @@ fn capital(text: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn inputs(i: &Instruction, latency: Latency, factory: &mut InstructionInfoFactory) -> Vec<Register> {
+fn inputs(
+    i: &Instruction,
+    latency: Latency,
+    factory: &mut InstructionInfoFactory,
+) -> Vec<Register> {
     let info = factory.info(i);
     let reads = |access| {
-        matches!(access, OpAccess::Read | OpAccess::ReadWrite | OpAccess::CondRead | OpAccess::ReadCondWrite)
+        matches!(
+            access,
+            OpAccess::Read | OpAccess::ReadWrite | OpAccess::CondRead | OpAccess::ReadCondWrite
+        )
     };
     match latency {
         Latency::NotDeterministic | Latency::X87 => vec![],
@@ -348,7 +369,9 @@ fn inputs(i: &Instruction, latency: Latency, factory: &mut InstructionInfoFactor
             .iter()
             .filter(|used| reads(used.access()))
             .map(|used| used.register())
-            .filter(|register| register.is_gpr() || register.is_vector_register() || register.is_k())
+            .filter(|register| {
+                register.is_gpr() || register.is_vector_register() || register.is_k()
+            })
             .collect(),
     }
 }

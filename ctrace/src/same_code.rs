@@ -79,12 +79,16 @@ pub fn same_code(first: &Binary, second: &Binary, pattern: &str) -> Result<Vec<C
 /// One function's code with addresses masked: a line for each instruction.
 type Form = Vec<String>;
 
-fn forms(binary: &Binary, pattern: &str) -> Result<BTreeMap<String, BTreeMap<String, Form>>, Error> {
+fn forms(
+    binary: &Binary,
+    pattern: &str,
+) -> Result<BTreeMap<String, BTreeMap<String, Form>>, Error> {
     let context = Context { binary, names: names(binary)?, constants: constants(binary)? };
     let mut out: BTreeMap<String, BTreeMap<String, Form>> = BTreeMap::new();
     for function in binary.matching(pattern)? {
         let form = context.form(&function)?;
-        let hash = Sha256::digest(form.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash =
+            Sha256::digest(form.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect();
         out.entry(function.name).or_default().insert(hash, form);
     }
     Ok(out)
@@ -151,7 +155,8 @@ impl Context<'_> {
     fn datum(&self, i: &Instruction) -> String {
         let address = i.ip_rel_memory_address();
         let size = i.memory_size().size() as u64;
-        let constant = self.constants.iter().any(|&(start, end)| start <= address && address + size <= end);
+        let constant =
+            self.constants.iter().any(|&(start, end)| start <= address && address + size <= end);
         match self.names.get(&address) {
             Some(name) => name.clone(),
             None if constant && i.mnemonic() != Mnemonic::Lea && size > 0 => {
@@ -164,12 +169,17 @@ impl Context<'_> {
 }
 
 fn is_branch(i: &Instruction) -> bool {
-    matches!(i.flow_control(), FlowControl::Call | FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch)
+    matches!(
+        i.flow_control(),
+        FlowControl::Call | FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch
+    )
 }
 
 fn constants(binary: &Binary) -> Result<Vec<(u64, u64)>, Error> {
     let object = binary.object()?;
-    let constant = |kind| matches!(kind, SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::Text);
+    let constant = |kind| {
+        matches!(kind, SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::Text)
+    };
     Ok(object
         .sections()
         .filter(|section| constant(section.kind()))

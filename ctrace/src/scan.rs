@@ -150,7 +150,9 @@ fn deviation(
         let _ = writeln!(out, "  now calls {new}");
     }
     let differs = |class: &Class| expected.counts.get(class) != actual.counts.get(class);
-    let own = scanned.iter().filter(|scanned| &scanned.inventory == actual && name.starts_with(&scanned.function.name));
+    let own = scanned
+        .iter()
+        .filter(|scanned| &scanned.inventory == actual && name.starts_with(&scanned.function.name));
     for found in own.flat_map(|scanned| &scanned.found).filter(|found| differs(&found.class)) {
         let _ = writeln!(
             out,
@@ -169,12 +171,19 @@ pub fn line(inventory: &Inventory) -> String {
     if inventory.counts.is_empty() {
         return "nothing".into();
     }
-    inventory.counts.iter().map(|(class, count)| format!("{class:?} {count}")).collect::<Vec<_>>().join(", ")
+    inventory
+        .counts
+        .iter()
+        .map(|(class, count)| format!("{class:?} {count}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn source(loader: &addr2line::Loader, address: u64) -> String {
     match loader.find_location(address) {
-        Ok(Some(location)) => format!("{}:{}", location.file.unwrap_or("?"), location.line.unwrap_or(0)),
+        Ok(Some(location)) => {
+            format!("{}:{}", location.file.unwrap_or("?"), location.line.unwrap_or(0))
+        }
         _ => String::new(),
     }
 }
@@ -188,7 +197,12 @@ pub(crate) fn names(binary: &Binary) -> Result<BTreeMap<u64, String>, Error> {
     Ok(out)
 }
 
-fn scan_function(function: Function, code: &[u8], names: &BTreeMap<u64, String>, binary: &Binary) -> Scanned {
+fn scan_function(
+    function: Function,
+    code: &[u8],
+    names: &BTreeMap<u64, String>,
+    binary: &Binary,
+) -> Scanned {
     let mut factory = InstructionInfoFactory::new();
     let mut inventory = Inventory::default();
     let mut found = vec![];
@@ -197,7 +211,11 @@ fn scan_function(function: Function, code: &[u8], names: &BTreeMap<u64, String>,
         let address = function.address + at as u64;
         let Some(model) = decode(&code[at..], address, &mut factory) else {
             *inventory.counts.entry(Class::Unknown).or_default() += 1;
-            found.push(Found { class: Class::Unknown, address, instruction: format!("byte {:#04x}", code[at]) });
+            found.push(Found {
+                class: Class::Unknown,
+                address,
+                instruction: format!("byte {:#04x}", code[at]),
+            });
             at += 1;
             continue;
         };
@@ -220,7 +238,9 @@ fn classes(model: &Model, function: &Function) -> Vec<Class> {
     let i = &model.instruction;
     let mut out = vec![];
     match i.flow_control() {
-        FlowControl::ConditionalBranch | FlowControl::XbeginXabortXend => out.push(Class::ConditionalJump),
+        FlowControl::ConditionalBranch | FlowControl::XbeginXabortXend => {
+            out.push(Class::ConditionalJump)
+        }
         FlowControl::IndirectBranch => out.push(Class::Indirect),
         // `call [slot]` has a name
         FlowControl::IndirectCall if i.is_ip_rel_memory_operand() => out.push(Class::Call),
@@ -250,11 +270,17 @@ fn classes(model: &Model, function: &Function) -> Vec<Class> {
         Some(Latency::SquareRoot) => Some(Class::SquareRoot),
         Some(Latency::BitDeposit) => Some(Class::BitDeposit),
         Some(Latency::Float(_)) => Some(Class::FloatArithmetic),
-        Some(Latency::RotateCarry | Latency::X87 | Latency::Conflict | Latency::NotDeterministic) => Some(Class::Other),
+        Some(
+            Latency::RotateCarry | Latency::X87 | Latency::Conflict | Latency::NotDeterministic,
+        ) => Some(Class::Other),
     });
     let to_memory = i.op0_kind() == OpKind::Memory;
     let name = format!("{:?}", i.mnemonic());
-    if model.unsupported || model.system_call || to_memory && name.contains("compress") || name.contains("expand") && !model.memory.is_empty() {
+    if model.unsupported
+        || model.system_call
+        || to_memory && name.contains("compress")
+        || name.contains("expand") && !model.memory.is_empty()
+    {
         out.push(Class::Other);
     }
     out
@@ -267,7 +293,12 @@ fn leaves(model: &Model, function: &Function) -> bool {
 }
 
 /// Who is called.
-fn called(model: &Model, function: &Function, names: &BTreeMap<u64, String>, binary: &Binary) -> Option<String> {
+fn called(
+    model: &Model,
+    function: &Function,
+    names: &BTreeMap<u64, String>,
+    binary: &Binary,
+) -> Option<String> {
     let i = &model.instruction;
     let target = match i.flow_control() {
         FlowControl::Call => i.near_branch_target(),

@@ -23,6 +23,9 @@ pub(crate) fn detect(bytes: &[u8]) -> Result<Kind, ImportError> {
     if bytes.starts_with(b"tree\n") || bytes.starts_with(b"tree\r\n") {
         return Ok(Kind::LightGbmText);
     }
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        return Err(ImportError::malformed("the first three bytes", "a byte order mark"));
+    }
     for (signature, what, python) in SIGNATURES {
         if bytes.starts_with(signature) {
             return Err(ImportError::Convert { what, python });

@@ -42,7 +42,7 @@ pub enum ImportError {
         python: &'static str,
     },
     /// The file is not strict JSON, or a field has the wrong type.
-    #[error("not a valid model in JSON: {0}")]
+    #[error("not a valid model in JSON: {0}; save the model again")]
     Json(String),
     /// The file says something that this program does not support.
     #[error("{place}: {construct} is not supported; {mend}")]
@@ -85,7 +85,7 @@ pub enum ImportError {
         format: &'static str,
     },
     /// The parts were read, but they are not a model.
-    #[error("the model was read but cannot be used: {0}")]
+    #[error("the model was read but cannot be used: {0}; {mend}", mend = mend(.0))]
     Model(#[from] ModelError),
 }
 
@@ -100,6 +100,20 @@ impl ImportError {
         mend: &'static str,
     ) -> Self {
         Self::Unsupported { place: place.into(), construct: construct.into(), mend }
+    }
+}
+
+/// What to do about a model that was read and refused.
+fn mend(error: &ModelError) -> &'static str {
+    match error {
+        ModelError::TooMany { .. } => "train a smaller model",
+        ModelError::FeatureNames => {
+            "give every feature a name of its own, and save the model again"
+        }
+        ModelError::NameLength => "shorten the name, and save the model again",
+        ModelError::MissingValue => "give another value",
+        ModelError::CoefficientRange => "scale the feature or the target, and train again",
+        _ => "the file is damaged or edited, save the model again",
     }
 }
 

@@ -83,7 +83,13 @@ impl<'de, T: Fields> Deserialize<'de> for Strict<T> {
     }
 }
 
+/// Most keys of one object. A key that must be remembered costs many times its text.
+const MOST_KEYS: usize = 1 << 16;
+
 fn refuse_twice<E: serde::de::Error>(seen: &mut HashSet<String>, key: String) -> Result<(), E> {
+    if seen.len() == MOST_KEYS {
+        return Err(E::custom(format!("an object has more than {MOST_KEYS} keys")));
+    }
     if seen.contains(&key) {
         return Err(E::custom(format!("the key {} appears twice", crate::error::quote(&key))));
     }

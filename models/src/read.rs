@@ -2,9 +2,10 @@
 
 use crate::detect::{Kind, detect};
 use crate::error::ImportError;
-use crate::json::{self, Count, Fields, Strict};
+use crate::json::{self, Capped, Count, Fields, Strict};
 use crate::source::{Format, ImportOptions, Imported};
 use crate::{lightgbm, sklearn, xgboost};
+use serde::de::value::SeqAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -94,12 +95,9 @@ impl<'de> Deserialize<'de> for Version {
             fn visit_str<E>(self, _: &str) -> Result<Version, E> {
                 Ok(Version::default())
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Version, A::Error> {
-                let mut parts = Vec::new();
-                while let Some(part) = seq.next_element()? {
-                    parts.push(part);
-                }
-                Ok(Version(parts))
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Version, A::Error> {
+                let list = SeqAccessDeserializer::new(seq);
+                Ok(Version(Capped::<Count, 3>::deserialize(list)?.0))
             }
         }
         deserializer.deserialize_any(ListOrText)

@@ -75,8 +75,8 @@ fields!(Booster { "name" => name, "model" => model });
 #[derive(Default)]
 struct Trees {
     params: Strict<TreeParams>,
-    iteration_indptr: Option<Vec<u64>>,
-    tree_info: Vec<u32>,
+    iteration_indptr: Option<Capped<u64, { MAX_TREES + 1 }>>,
+    tree_info: Capped<u32, MAX_TREES>,
     trees: Capped<Strict<tree::RawTree>, MAX_TREES>,
 }
 fields!(Trees {
@@ -120,7 +120,7 @@ pub(crate) fn import(
     let per_round = u64::from(outputs)
         .saturating_mul(trees.params.0.num_parallel_tree.map_or(1, |count| count.0));
     let (kept, rounds) = choose(&trees, best, per_round, options.iterations)?;
-    let converted = tree::convert(trees.trees.0, &trees.tree_info, kept)?;
+    let converted = tree::convert(trees.trees.0, &trees.tree_info.0, kept)?;
 
     let parts = EnsembleParts {
         schema: Schema {
@@ -208,10 +208,10 @@ fn booster(booster: Option<Strict<Booster>>) -> Result<Trees, ImportError> {
         return Err(tree::vector_leaf("learner.gradient_booster.model.gbtree_model_param"));
     }
     let count = trees.trees.0.len();
-    if trees.tree_info.len() != count {
+    if trees.tree_info.0.len() != count {
         return Err(ImportError::malformed(
             "learner.gradient_booster.model.tree_info",
-            format!("it has {} entries for {count} trees", trees.tree_info.len()),
+            format!("it has {} entries for {count} trees", trees.tree_info.0.len()),
         ));
     }
     match trees.params.0.num_trees {

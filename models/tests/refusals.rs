@@ -130,6 +130,10 @@ fn xgboost_damage() {
         (edit(&file, "\"base_score\":", ",", "\"base_score\":\"[0.5,0.5]\""), "2 values"),
         (edit(&file, "\"base_score\":", ",", "\"base_score\":\"1.5\""), "between 0 and 1"),
         (edit(&file, "\"base_score\":", ",", "\"base_score\":{}"), "base_score"),
+        (edit(&file, "\"base_score\":", ",", "\"base_score\":1e999"), "out of range"),
+        (edit(&file, "\"base_score\":", ",", "\"base_score\":\"1E39\""), "no finite number"),
+        (edit(&file, "\"base_score\":", ",", "\"base_score\":\"inf\""), "no finite number"),
+        (edit(&file, "\"split_conditions\":[", ",", "\"split_conditions\":[Infinity"), "expected"),
         (
             edit(
                 &file,
@@ -224,7 +228,17 @@ fn lightgbm_damage() {
         (edit(&file, "left_child=", " ", "left_child=99"), "tree 0"),
         (edit(&file, "left_child=", " ", "left_child=-2147483648"), "tree 0"),
         (edit(&file, "threshold=", " ", "threshold=nan"), "threshold: a value is NaN"),
+        (edit(&file, "threshold=", " ", "threshold=1e999"), "\"1e999\" is not a number that fits"),
+        (
+            edit(&file, "threshold=", " ", "threshold=-1e309"),
+            "\"-1e309\" is not a number that fits",
+        ),
+        (edit(&file, "threshold=", " ", "threshold=Infinity"), "\"Infinity\" is not a number"),
         (edit(&file, "leaf_value=", " ", "leaf_value=inf"), "leaf_value"),
+        (
+            edit(&file, "leaf_value=", " ", "leaf_value=1e999"),
+            "\"1e999\" is not a number that fits",
+        ),
         (edit(&file, "leaf_value=", " ", "leaf_value="), "4 entries where 5 were due"),
         (edit(&file, "decision_type=8", " ", "decision_type=12"), "no decision type"),
         (edit(&file, "decision_type=8", " ", "decision_type=64"), "no decision type"),
@@ -237,10 +251,22 @@ fn lightgbm_damage() {
         (edit(&file, "max_feature_idx=3", "\n", "max_feature_idx=9"), "feature_names"),
         (edit(&file, "num_class=1", "\n", "num_class=1\nnum_class=1"), "line 4"),
         (edit(&file, "sigmoid:1.7", "\n", "sigmoid:0"), "sigmoid"),
+        (edit(&file, "sigmoid:1.7", "\n", "sigmoid:1e999"), "sigmoid"),
         (edit(&file, "end of trees", "\n", ""), "end of trees"),
         ("tree\n".to_owned(), "line"),
     ]);
     assert!(error([b"tree\nversion=v4\n".as_slice(), b"\xff\xfe\n"].concat()).contains("line 3"));
+}
+
+#[test]
+fn lightgbm_writes_infinite_thresholds() {
+    for threshold in ["inf", "-inf"] {
+        let file = edit(&lightgbm(), "threshold=", " ", &format!("threshold={threshold}"));
+        let imported = import(file.as_bytes(), &ImportOptions::default()).unwrap();
+        let engine::Model::Ensemble(ensemble) = imported.model else { panic!() };
+        let first = ensemble.parts().trees[0].splits[0].threshold;
+        assert_eq!(first, threshold.parse::<f64>().unwrap());
+    }
 }
 
 #[test]

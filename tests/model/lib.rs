@@ -5,8 +5,10 @@ mod case;
 mod forest;
 mod npy;
 mod random;
+mod reach;
 
 pub use case::Case;
 pub use forest::{Answer, answer};
 pub use npy::{Npy, NpyValues};
 pub use random::{RandomForest, random_forest, rows_around};
+pub use reach::{backends, cases};

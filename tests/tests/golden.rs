@@ -10,7 +10,7 @@ use engine::{
     Program, Purpose, RowValues, Rows, Scores, ShapeClass, SumMode, compile, evaluate,
     fixed_error_bound,
 };
-use model::{Answer, Case, NpyValues, answer};
+use model::{Answer, Case, NpyValues, answer, backends};
 use models::{ImportOptions, Iterations, import_file};
 use ops::Backend;
 use std::num::NonZeroUsize;
@@ -70,6 +70,7 @@ fn a_planted_fault_is_found() {
 /// Runs every case of the prefix and reports every fault at once.
 fn check_all(prefix: &str) {
     let cases = Case::all(prefix);
+    println!("{prefix}: {} cases", cases.len());
     let faults: Vec<String> = cases
         .iter()
         .flat_map(|case| check(case).into_iter().map(|fault| format!("{}: {fault}", case.name)))
@@ -154,7 +155,7 @@ fn check_profile(
             }
         }
     };
-    for backend in Backend::available() {
+    for &backend in backends() {
         for threads in [1, 2] {
             let how = How { precision, backend, threads };
             let mut note = |what: &str, fault: Option<String>| {

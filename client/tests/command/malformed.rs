@@ -1,4 +1,7 @@
-//! Malformed row files and programs: exit code 2 and one clear line, under 200 MiB, without a hang.
+//! Malformed model files, row files and programs: exit code 2 and one clear line, an empty standard
+//! output, no output file, under 200 MiB, without a hang.
+
+mod models;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,8 +12,32 @@ use crate::support::{Folder, Golden, Ran};
 
 /// Memory that a run may ask for, in KiB.
 const MEMORY: u32 = 200 << 10;
-/// Longest run.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest run: a guard against hangs, generous so that a busy machine does not trip it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn model_files() {
+    let folder = Folder::new();
+    folder.file("rows.csv", "a,b,c,d\n1,2,3,4\n");
+    let cases = models::all();
+    assert!(cases.len() >= 50, "{}", cases.len());
+    let mut wrong = Vec::new();
+    for (name, bytes, says) in cases {
+        folder.file(name, bytes);
+        for arguments in
+            [format!("inspect {name}"), format!("score --model {name} --data rows.csv --out p.csv")]
+        {
+            let run = guarded(&folder, &arguments);
+            let clear =
+                run.is_one_line_of(2) && run.stderr.starts_with(&format!("error: {name}: "));
+            if !(clear && run.stderr.contains(says)) {
+                wrong.push(format!("{name}: {:?}, {:?}, due {says:?}", run.code, run.stderr));
+            }
+            assert!(!folder.path("p.csv").exists(), "{name}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
 
 #[test]
 fn row_files() {
@@ -163,6 +190,25 @@ fn parquet_files(folder: &Folder) -> Vec<Case> {
     let tail = |footer: u32| [&footer.to_le_bytes()[..], b"PAR1"].concat();
     let mut body = whole.clone();
     body[4..1000].fill(0xff);
+    // every count of 100 rows in the footer becomes 2^40: zigzag varints
+    let footer = whole.len()
+        - 8
+        - u32::from_le_bytes(*whole[..whole.len() - 4].last_chunk().unwrap()) as usize;
+    let mut claims = Vec::new();
+    let mut rest = &whole[footer..whole.len() - 8];
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match after {
+            [1, after @ ..] if *first == 0xc8 => {
+                claims.extend([0x80, 0x80, 0x80, 0x80, 0x80, 0x40]);
+                rest = after;
+            }
+            _ => claims.push(*first),
+        }
+    }
+    assert!(claims.len() > whole.len() - 8 - footer, "no counts of rows were found");
+    let length = claims.len() as u32;
+    let claims = [&whole[..footer], &claims, &tail(length)].concat();
     let labels = ["x".to_string()];
     let text = folder.path("text.parquet");
     let scores = ScoreValues::Classes { indices: &[0; 4], labels: &labels };
@@ -176,6 +222,7 @@ fn parquet_files(folder: &Folder) -> Vec<Case> {
         ("footer.parquet", [b"PAR1", &tail(u32::MAX)[..]].concat(), "longer than the file"),
         ("no-footer.parquet", [b"PAR1", &tail(0)[..]].concat(), "footer"),
         ("ff-footer.parquet", [b"PAR1\xff\xff\xff\xff", &tail(4)[..]].concat(), "footer"),
+        ("claims.parquet", claims, "save the table again"),
         ("body.parquet", body, "damaged or not Parquet"),
         ("text.parquet", std::fs::read(text).unwrap(), "text is not a plain number"),
         ("encrypted.parquet", b"PAREencrypted".to_vec(), "encrypted"),

@@ -1,7 +1,7 @@
 //! Running the command, and the committed golden models.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use client::data::{Predictions, ScoreValues, write};
 use tempfile::TempDir;
@@ -36,6 +36,11 @@ impl Ran {
         line
     }
 
+    /// Whether [`Ran::failed`] would be content.
+    pub(crate) fn is_one_line_of(&self, code: i32) -> bool {
+        std::panic::catch_unwind(|| self.failed(code).len()).is_ok()
+    }
+
     pub(crate) fn succeeded(&self) -> &str {
         assert_eq!(self.code, Some(0), "stderr: {}", self.stderr);
         &self.stdout
@@ -64,9 +69,15 @@ impl Folder {
 
     /// Runs `tautochrone` with arguments separated by spaces.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
+        self.run_into(arguments, Stdio::piped())
+    }
+
+    /// The same, with a standard output of the caller's.
+    pub(crate) fn run_into(&self, arguments: &str, stdout: Stdio) -> Ran {
         Command::new(env!("CARGO_BIN_EXE_tautochrone"))
             .args(arguments.split_whitespace())
             .current_dir(self.0.path())
+            .stdout(stdout)
             .output()
             .unwrap()
             .into()

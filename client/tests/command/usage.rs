@@ -116,6 +116,25 @@ fn a_linear_model_has_no_fixed_sum() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_code_one() {
+    let folder = Folder::new();
+    let model = Golden::load("xgboost-3.2.0-logistic").model.display().to_string();
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/demo");
+    for arguments in [
+        format!("inspect {model}"),
+        format!("compile {model} -o m.tau"),
+        format!("demo --folder {demo}"),
+        "export-script sklearn".to_owned(),
+        "--help".to_owned(),
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let run = folder.run_into(&arguments, full.into());
+        run.failed(1);
+    }
+}
+
+#[test]
 fn flags_that_contradict_a_program_are_refused() {
     let folder = Folder::new();
     let golden = Golden::load("xgboost-3.2.0-logistic");

@@ -1,9 +1,13 @@
 //! The program's code as it was before breakpoints were planted, judged once for each address.
+//!
+//! Only code that is mapped from a file counts: code that the program makes while it runs may change after it was judged.
 
+use super::mappings::Mappings;
 use super::tracee::Tracee;
 use crate::error::Error;
 use crate::instruction::{LONGEST, Model, decode};
 use iced_x86::InstructionInfoFactory;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -14,21 +18,29 @@ pub(crate) struct Code {
     models: HashMap<u64, Rc<Model>>,
     replaced: BTreeMap<u64, u8>,
     factory: InstructionInfoFactory,
+    /// Ranges that are mapped from files.
+    mapped: Vec<(u64, u64)>,
     /// Where a panic begins: no region gets past.
     pub(crate) walls: Vec<u64>,
 }
 
 impl Code {
     pub(crate) fn new() -> Self {
-        Self { models: HashMap::new(), replaced: BTreeMap::new(), factory: InstructionInfoFactory::new(), walls: vec![] }
+        Self {
+            models: HashMap::new(),
+            replaced: BTreeMap::new(),
+            factory: InstructionInfoFactory::new(),
+            mapped: vec![],
+            walls: vec![],
+        }
     }
 
     /// Plants a breakpoint and remembers what stood there.
     pub(crate) fn plant(&mut self, tracee: Tracee, address: u64) -> Result<(), Error> {
-        if !self.replaced.contains_key(&address) {
+        if let Entry::Vacant(entry) = self.replaced.entry(address) {
             let mut byte = [0];
             tracee.read_exact(address, &mut byte)?;
-            self.replaced.insert(address, byte[0]);
+            entry.insert(byte[0]);
         }
         tracee.write_code(address, &[TRAP])
     }
@@ -48,10 +60,29 @@ impl Code {
         self.replaced.contains_key(&address)
     }
 
-    /// The instruction at `address`; `None` when there is none.
+    /// Whether the code at `address` comes out of a file (or from the kernel).
+    fn is_mapped(&mut self, tracee: Tracee, address: u64) -> bool {
+        let holds = |ranges: &[(u64, u64)]| {
+            ranges.iter().any(|&(start, end)| start <= address && address < end)
+        };
+        if !holds(&self.mapped) {
+            let mappings = Mappings::of(tracee).unwrap_or_default();
+            let files = mappings
+                .0
+                .iter()
+                .filter(|mapping| mapping.name.starts_with('/') || mapping.name == "[vdso]");
+            self.mapped = files.map(|mapping| (mapping.start, mapping.end)).collect();
+        }
+        holds(&self.mapped)
+    }
+
+    /// The instruction at `address`; `None` when there is none, or when it does not come out of a file.
     pub(crate) fn model(&mut self, tracee: Tracee, address: u64) -> Option<Rc<Model>> {
         if let Some(model) = self.models.get(&address) {
             return Some(model.clone());
+        }
+        if !self.is_mapped(tracee, address) {
+            return None;
         }
         let mut bytes = [0; LONGEST];
         let mut read = tracee.read(address, &mut bytes);

@@ -37,7 +37,12 @@ const WINDOW: usize = 4096;
 
 /// Compares a run with the reference. A split is charged to the instruction before it; then both sides are brought to
 /// the nearest common instruction. Answers false when there was none: the rest is not compared.
-pub(crate) fn compare(reference: &[Event], other: &[Event], run: usize, findings: &mut Findings) -> bool {
+pub(crate) fn compare(
+    reference: &[Event],
+    other: &[Event],
+    run: usize,
+    findings: &mut Findings,
+) -> bool {
     let mut add = |kind, at, step, reference, other| {
         let finding = Finding { step, run, times: 0, reference, other };
         findings.entry((kind, at)).or_insert(finding).times += 1;
@@ -55,7 +60,10 @@ pub(crate) fn compare(reference: &[Event], other: &[Event], run: usize, findings
             j += 1;
             continue;
         }
-        let split = i.checked_sub(1).and_then(|before| reference.get(before)).map_or(a.at, |before| before.at);
+        let split = i
+            .checked_sub(1)
+            .and_then(|before| reference.get(before))
+            .map_or(a.at, |before| before.at);
         add(Kind::Branch, split, i.saturating_sub(1), a.at, b.at);
         let Some((ahead, behind)) = meeting(&reference[i..], &other[j..]) else { return false };
         i += ahead;
@@ -74,7 +82,8 @@ pub(crate) fn compare(reference: &[Event], other: &[Event], run: usize, findings
 /// Addresses bring loops back together at the right round.
 fn meeting(reference: &[Event], other: &[Event]) -> Option<(usize, usize)> {
     let touches = |event: &Event| (event.address != 0).then_some((event.at, event.address));
-    nearest(reference, other, touches).or_else(|| nearest(reference, other, |event| Some((event.at, 0))))
+    nearest(reference, other, touches)
+        .or_else(|| nearest(reference, other, |event| Some((event.at, 0))))
 }
 
 fn nearest(
@@ -122,7 +131,11 @@ mod tests {
     fn a_skipped_part_of_a_loop_shifts_no_round() {
         let round = |number: u64, skip: bool| {
             let ats = if skip { vec![1, 2, 4] } else { vec![1, 2, 3, 4] };
-            ats.into_iter().map(move |at| Event { at, address: if at == 1 || at == 3 { 100 + number } else { 0 }, value: 0 })
+            ats.into_iter().map(move |at| Event {
+                at,
+                address: if at == 1 || at == 3 { 100 + number } else { 0 },
+                value: 0,
+            })
         };
         let reference: Vec<Event> = (0..9).flat_map(|number| round(number, false)).collect();
         let other: Vec<Event> = (0..9).flat_map(|number| round(number, number % 2 == 0)).collect();

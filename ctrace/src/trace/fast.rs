@@ -7,11 +7,14 @@
 //! instruction. So it must never run an instruction that is neither recorded nor left to the slow engine; tests hold
 //! its traces against the slow engine's.
 
+mod copy;
 mod decode;
 mod layout;
+mod shape;
 mod translate;
 
 use super::code::Code;
+use super::mappings::Mappings;
 use super::observe::Step;
 use super::stepper::{self, Ending, Sink, TOO_LONG, Until, describe};
 use super::tracee::{Registers, Stop, Tracee};
@@ -72,7 +75,9 @@ impl Fast {
                     if until.holds(&registers) {
                         return Ok(Some(Ending::Reached));
                     }
-                    if let Some(cut) = stepper::observe_one(&mut Stop::of(tracee)?, code, &mut self.step)? {
+                    if let Some(cut) =
+                        stepper::observe_one(&mut Stop::of(tracee)?, code, &mut self.step)?
+                    {
                         return Ok(Some(Ending::Cut(cut)));
                     }
                     if !sink.push(&self.step)? {
@@ -93,7 +98,10 @@ impl Fast {
                     let registers = tracee.registers()?;
                     let site = registers.rip.wrapping_sub(1);
                     let Some(trap) = self.cache.trap(site) else {
-                        return Ok(Crossing::Cut(format!("unexpected trap at {:#x}", registers.rip)));
+                        return Ok(Crossing::Cut(format!(
+                            "unexpected trap at {:#x}",
+                            registers.rip
+                        )));
                     };
                     let end = tracee.read_word(LOG)?;
                     if !self.drain(tracee, end, registers.fs_base, sink)? {
@@ -114,14 +122,18 @@ impl Fast {
                         return Ok(Crossing::Cut(TOO_LONG.into()));
                     }
                 }
-                WaitStatus::Stopped(_, Signal::SIGCHLD | Signal::SIGWINCH | Signal::SIGURG | Signal::SIGCONT) => {}
+                WaitStatus::Stopped(
+                    _,
+                    Signal::SIGCHLD | Signal::SIGWINCH | Signal::SIGURG | Signal::SIGCONT,
+                ) => {}
                 other => return Ok(Crossing::Cut(describe(other))),
             }
         }
     }
 
     fn log_is_full(&self, tracee: Tracee) -> Result<bool, Error> {
-        let info = ptrace::getsiginfo(tracee.0).map_err(|why| Error::system("ask about a signal", why))?;
+        let info =
+            ptrace::getsiginfo(tracee.0).map_err(|why| Error::system("ask about a signal", why))?;
         // SAFETY: the signal is SIGSEGV, which carries an address.
         let address = unsafe { info.si_addr() } as u64;
         let at = tracee.registers()?.rip;
@@ -147,9 +159,16 @@ impl Fast {
     }
 
     /// Hands what stands in the buffer before `end` to the sink.
-    fn drain(&mut self, tracee: Tracee, end: u64, fs_base: u64, sink: &mut dyn Sink) -> Result<bool, Error> {
+    fn drain(
+        &mut self,
+        tracee: Tracee,
+        end: u64,
+        fs_base: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<bool, Error> {
         let length = end.checked_sub(LOG_START).filter(|length| end <= LOG_END && length % 8 == 0);
-        let length = length.ok_or_else(|| Error::system("read the trace", "the program wrote over it"))?;
+        let length =
+            length.ok_or_else(|| Error::system("read the trace", "the program wrote over it"))?;
         if length == 0 {
             return Ok(true);
         }
@@ -164,7 +183,8 @@ impl Fast {
         if attached && !anew {
             return Ok(true);
         }
-        if !attached && !map_memory(tracee)? {
+        let has_memory = attached || guard_is_free(tracee)? && map_memory(tracee)?;
+        if !has_memory {
             return Ok(false);
         }
         self.cache.install(tracee)?;
@@ -186,6 +206,12 @@ enum Crossing {
     Cut(String),
 }
 
+/// Whether a write past the buffer would fault.
+fn guard_is_free(tracee: Tracee) -> Result<bool, Error> {
+    let mappings = Mappings::of(tracee)?;
+    Ok(mappings.0.iter().all(|mapping| mapping.end <= LOG_END || mapping.start >= LOG_END + GUARD))
+}
+
 /// Runs `mmap` in the process, by a `syscall` instruction put where it stands.
 fn map_memory(tracee: Tracee) -> Result<bool, Error> {
     const SYSCALL: [u8; 2] = [0x0f, 0x05];
@@ -193,7 +219,8 @@ fn map_memory(tracee: Tracee) -> Result<bool, Error> {
     let mut replaced = [0; 2];
     tracee.read_exact(before.rip, &mut replaced)?;
     tracee.write_code(before.rip, &SYSCALL)?;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE | libc::MAP_NORESERVE;
+    let flags =
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE | libc::MAP_NORESERVE;
     let call = Registers {
         rax: libc::SYS_mmap as u64,
         orig_rax: u64::MAX,

@@ -11,7 +11,9 @@
 //! | any other mapping (heap, other memory) | 3 and up, in order of first touch | from the first address touched in it |
 //! | no mapping | 0 | the address itself |
 //!
-//! What it thus cannot see: which address of another mapping was touched first.
+//! What it thus cannot see: which address of another mapping was touched first. What it still depends on: how far apart
+//! two allocations in one mapping lie, so on what was allocated before; a harness that is to reproduce a fingerprint must
+//! allocate the same sizes in the same order.
 
 use super::locate::base_name;
 use super::mappings::Mappings;
@@ -48,7 +50,11 @@ struct Space {
 
 impl Fingerprint {
     /// For a process that stands at the beginning of a region.
-    pub(crate) fn new(tracee: Tracee, registers: &Registers, buffer: Option<(u64, u64)>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        tracee: Tracee,
+        registers: &Registers,
+        buffer: Option<(u64, u64)>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             tracee,
             stack: registers.rsp,
@@ -111,7 +117,9 @@ impl Fingerprint {
             return Ok(Space { start: 0, end: 0, name: NOWHERE, base: 0 });
         };
         let holds = |at: u64| mapping.start <= at && at < mapping.end;
-        let grown = self.spaces.iter().position(|space| holds(space.start) || (space.start..space.end).contains(&mapping.start));
+        let grown = self.spaces.iter().position(|space| {
+            holds(space.start) || (space.start..space.end).contains(&mapping.start)
+        });
         if let Some(position) = grown {
             self.spaces[position].start = self.spaces[position].start.min(mapping.start);
             self.spaces[position].end = self.spaces[position].end.max(mapping.end);
@@ -122,7 +130,10 @@ impl Fingerprint {
         } else if let Some((buffer, _)) = self.buffer.filter(|&(buffer, _)| holds(buffer)) {
             (BUFFER, buffer)
         } else if mapping.name.starts_with('/') {
-            (name_hash(base_name(&mapping.name)), mappings.base(&mapping.name).unwrap_or(mapping.start))
+            (
+                name_hash(base_name(&mapping.name)),
+                mappings.base(&mapping.name).unwrap_or(mapping.start),
+            )
         } else if mapping.name.starts_with("[v") {
             (name_hash(&mapping.name), mapping.start)
         } else {
@@ -137,6 +148,8 @@ impl Fingerprint {
 
 /// FNV-1a, with the top bit set so that no name is a number of a space.
 fn name_hash(name: &str) -> u64 {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
     hash | 1 << 63
 }

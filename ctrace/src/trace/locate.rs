@@ -33,7 +33,9 @@ pub struct Frame {
 impl Place {
     /// The innermost frame outside the standard library.
     pub fn own_frame(&self) -> Option<&Frame> {
-        let own = |frame: &&Frame| !frame.file.starts_with("/rustc/") && !frame.file.contains("/lib/rustlib/src/");
+        let own = |frame: &&Frame| {
+            !frame.file.starts_with("/rustc/") && !frame.file.contains("/lib/rustlib/src/")
+        };
         self.frames.iter().find(own)
     }
 
@@ -65,13 +67,16 @@ impl Locator {
             return Place { module: "memory".into(), offset: address, ..Place::default() };
         };
         let mut place = Place { module: module.clone(), offset, ..Place::default() };
-        let loader = self.loaders.entry(module.clone()).or_insert_with(|| addr2line::Loader::new(&module).ok());
+        let loader = self
+            .loaders
+            .entry(module.clone())
+            .or_insert_with(|| addr2line::Loader::new(&module).ok());
         if let Some(loader) = loader {
             place.frames = frames(loader, offset);
             if place.frames.is_empty() {
-                place.near = loader
-                    .find_symbol_info(offset)
-                    .map(|symbol| format!("{} + {:#x}", demangle(symbol.name()), offset - symbol.address()));
+                place.near = loader.find_symbol_info(offset).map(|symbol| {
+                    format!("{} + {:#x}", demangle(symbol.name()), offset - symbol.address())
+                });
             }
         }
         place
@@ -100,7 +105,12 @@ impl Locator {
 pub(crate) fn linked_at(path: &str) -> u64 {
     let Ok(binary) = Binary::read(Path::new(path)) else { return 0 };
     let Ok(object) = binary.object() else { return 0 };
-    object.segments().filter(|segment| segment.file_range().0 == 0).map(|segment| segment.address()).min().unwrap_or(0)
+    object
+        .segments()
+        .filter(|segment| segment.file_range().0 == 0)
+        .map(|segment| segment.address())
+        .min()
+        .unwrap_or(0)
 }
 
 fn frames(loader: &addr2line::Loader, offset: u64) -> Vec<Frame> {
@@ -109,7 +119,8 @@ fn frames(loader: &addr2line::Loader, offset: u64) -> Vec<Frame> {
     while let Ok(Some(frame)) = frames.next() {
         let Some(location) = frame.location else { continue };
         let (Some(file), Some(line)) = (location.file, location.line) else { continue };
-        let function = frame.function.and_then(|name| name.raw_name().ok().map(|raw| demangle(&raw)));
+        let function =
+            frame.function.and_then(|name| name.raw_name().ok().map(|raw| demangle(&raw)));
         out.push(Frame { function: function.unwrap_or_default(), file: file.to_owned(), line });
     }
     out

@@ -30,9 +30,18 @@ impl Mappings {
         self.0.get(after).filter(|mapping| mapping.start <= address)
     }
 
+    /// Where files are mapped.
+    pub(crate) fn files(&self) -> Vec<(u64, u64, String)> {
+        let files = self.0.iter().filter(|mapping| mapping.name.starts_with('/'));
+        files.map(|mapping| (mapping.start, mapping.end, mapping.name.clone())).collect()
+    }
+
     /// Lowest address at which a file is mapped.
     pub(crate) fn base(&self, name: &str) -> Option<u64> {
-        self.0.iter().find(|mapping| mapping.name == name && mapping.offset == 0).map(|mapping| mapping.start)
+        self.0
+            .iter()
+            .find(|mapping| mapping.name == name && mapping.offset == 0)
+            .map(|mapping| mapping.start)
     }
 }
 

@@ -62,7 +62,8 @@ pub(crate) fn before(model: &Model, stop: &mut Stop, step: &mut Step) -> Result<
             let mut found = 0;
             for &register in &model.inputs {
                 let bytes = stop.vector(register)?;
-                found = found << 1 | subnormals(&bytes[..register.size().min(64)], float.operand, float.scalar);
+                found = found << 1
+                    | subnormals(&bytes[..register.size().min(64)], float.operand, float.scalar);
             }
             if let Some(bytes) = memory_value(model, stop, step)? {
                 found = found << 1 | subnormals(&bytes, float.operand, float.scalar);
@@ -107,7 +108,12 @@ pub(crate) fn after(model: &Model, stop: &mut Stop, step: &mut Step) -> Result<(
     Ok(())
 }
 
-fn addresses(operand: &Operand, mask: Option<u64>, stop: &mut Stop, into: &mut Vec<u64>) -> Result<(), Error> {
+fn addresses(
+    operand: &Operand,
+    mask: Option<u64>,
+    stop: &mut Stop,
+    into: &mut Vec<u64>,
+) -> Result<(), Error> {
     let base = stop.general(operand.base).wrapping_add(operand.displacement);
     let segment = stop.segment(operand.segment);
     let cut = |address: u64| if operand.short { address & 0xffff_ffff } else { address };
@@ -120,7 +126,9 @@ fn addresses(operand: &Operand, mask: Option<u64>, stop: &mut Stop, into: &mut V
     for lane in 0..lanes.count {
         if mask.unwrap_or(u64::MAX) >> lane & 1 == 1 {
             let index = signed(&indices[lane * lanes.index_bytes..][..lanes.index_bytes]);
-            into.push(cut(base.wrapping_add(index.wrapping_mul(operand.scale))).wrapping_add(segment));
+            into.push(
+                cut(base.wrapping_add(index.wrapping_mul(operand.scale))).wrapping_add(segment),
+            );
         }
     }
     Ok(())
@@ -128,10 +136,14 @@ fn addresses(operand: &Operand, mask: Option<u64>, stop: &mut Stop, into: &mut V
 
 fn mask(source: MaskSource, stop: &mut Stop) -> Result<u64, Error> {
     Ok(match source {
-        MaskSource::Opmask { register, lanes } => stop.opmask(register)? & (u64::MAX >> (64 - lanes.clamp(1, 64))),
+        MaskSource::Opmask { register, lanes } => {
+            stop.opmask(register)? & (u64::MAX >> (64 - lanes.clamp(1, 64)))
+        }
         MaskSource::Vector { register, lanes, bytes } => {
             let vector = stop.vector(register)?;
-            (0..lanes).fold(0, |mask, lane| mask | u64::from(vector[lane * bytes + bytes - 1] >> 7) << lane)
+            (0..lanes).fold(0, |mask, lane| {
+                mask | u64::from(vector[lane * bytes + bytes - 1] >> 7) << lane
+            })
         }
     })
 }
@@ -161,7 +173,9 @@ fn push_memory(model: &Model, stop: &Stop, step: &mut Step) -> Result<(), Error>
 
 /// The bytes of the one memory operand.
 fn memory_value(model: &Model, stop: &Stop, step: &Step) -> Result<Option<Vec<u8>>, Error> {
-    let (Some(operand), Some(&address)) = (model.memory.first(), step.addresses.first()) else { return Ok(None) };
+    let (Some(operand), Some(&address)) = (model.memory.first(), step.addresses.first()) else {
+        return Ok(None);
+    };
     if operand.lanes.is_some() || operand.bytes == 0 || operand.bytes > 64 {
         return Ok(None);
     }
@@ -185,4 +199,3 @@ fn signed(bytes: &[u8]) -> u64 {
         _ => 0,
     }
 }
-

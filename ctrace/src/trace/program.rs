@@ -50,7 +50,8 @@ impl Layout {
             }
         }
         if let Some(pattern) = symbol {
-            boundaries.symbols = binary.matching(pattern)?.iter().map(|Function { address, .. }| *address).collect();
+            boundaries.symbols =
+                binary.matching(pattern)?.iter().map(|Function { address, .. }| *address).collect();
         } else if boundaries.begin == 0 || boundaries.end == 0 {
             return Err(Error::Request(format!(
                 "{} has no region: mark one with the crate ctrace-marker, or name a function with --symbol (a \
@@ -94,10 +95,11 @@ impl Layout {
             | ptrace::Options::PTRACE_O_TRACECLONE
             | ptrace::Options::PTRACE_O_TRACEEXEC
             | ptrace::Options::PTRACE_O_EXITKILL;
-        ptrace::setoptions(tracee.0, options).map_err(|why| Error::system("watch the program", why))?;
-        let base = Mappings::of(tracee)?
-            .base(&name)
-            .ok_or_else(|| Error::system("find the program in its own memory", "not mapped from its first byte"))?;
+        ptrace::setoptions(tracee.0, options)
+            .map_err(|why| Error::system("watch the program", why))?;
+        let base = Mappings::of(tracee)?.base(&name).ok_or_else(|| {
+            Error::system("find the program in its own memory", "not mapped from its first byte")
+        })?;
         let place = |address: u64| if address == 0 { 0 } else { address - self.linked_at + base };
         let boundaries = Boundaries {
             next: place(self.boundaries.next),

@@ -30,6 +30,7 @@ impl From<&Step> for Event {
 
 /// A 64-bit mix; collisions are as rare as chance, nobody chooses the inputs to collide.
 fn mix(all: u64, word: u64) -> u64 {
-    let product = u128::from(all ^ 0x9e37_79b9_7f4a_7c15) * u128::from(word ^ 0xd6e8_feb8_6659_fd93);
+    let product =
+        u128::from(all ^ 0x9e37_79b9_7f4a_7c15) * u128::from(word ^ 0xd6e8_feb8_6659_fd93);
     (product as u64 ^ (product >> 64) as u64) ^ all.rotate_left(23) ^ word.rotate_left(17)
 }

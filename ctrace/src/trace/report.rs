@@ -93,15 +93,26 @@ pub struct Different {
 }
 
 /// Merges findings by source line and kind.
-pub(crate) fn merge(findings: &Findings, reference: &[Event], code: &Code, locator: &mut Locator) -> Vec<Leak> {
+pub(crate) fn merge(
+    findings: &Findings,
+    reference: &[Event],
+    code: &Code,
+    locator: &mut Locator,
+) -> Vec<Leak> {
     let mut merged: BTreeMap<(String, String), Leak> = BTreeMap::new();
     for (&(kind, at), finding) in findings {
         let place = locator.place(at);
         let model = code.known(at);
         let what = words(kind, model);
         let detail = match kind {
-            Kind::Branch => format!("goes on at {} or {}", short(locator, finding.reference), short(locator, finding.other)),
-            Kind::Address if model.is_some_and(|model| model.mask.is_none() && model.memory.len() == 1) => {
+            Kind::Branch => format!(
+                "goes on at {} or {}",
+                short(locator, finding.reference),
+                short(locator, finding.other)
+            ),
+            Kind::Address
+                if model.is_some_and(|model| model.mask.is_none() && model.memory.len() == 1) =>
+            {
                 format!("{:#x} or {:#x}", finding.reference, finding.other)
             }
             Kind::Address | Kind::Latency => String::new(),
@@ -114,8 +125,11 @@ pub(crate) fn merge(findings: &Findings, reference: &[Event], code: &Code, locat
             step: finding.step,
             detail,
         };
-        let called_from =
-            if place.own_frame().is_none() { caller(reference, finding.step, code, locator) } else { None };
+        let called_from = if place.own_frame().is_none() {
+            caller(reference, finding.step, code, locator)
+        } else {
+            None
+        };
         let line = place.line();
         // a stripped library has no lines: its findings belong to the call
         let key = called_from.as_ref().map_or_else(|| line.clone(), |caller| caller.place.line());
@@ -128,8 +142,12 @@ pub(crate) fn merge(findings: &Findings, reference: &[Event], code: &Code, locat
 fn words(kind: Kind, model: Option<&Model>) -> String {
     match kind {
         Kind::Branch => "branch".into(),
-        Kind::Address if model.is_some_and(|model| model.mask.is_some()) => "mask or address of a masked access".into(),
-        Kind::Address if model.is_some_and(|model| model.string.is_some()) => "address or length of a string instruction".into(),
+        Kind::Address if model.is_some_and(|model| model.mask.is_some()) => {
+            "mask or address of a masked access".into()
+        }
+        Kind::Address if model.is_some_and(|model| model.string.is_some()) => {
+            "address or length of a string instruction".into()
+        }
         Kind::Address => "address".into(),
         Kind::Latency => match model.and_then(|model| model.latency) {
             Some(latency) => format!("operand of {}", latency.name()),
@@ -146,24 +164,48 @@ fn short(locator: &mut Locator, address: u64) -> String {
 fn caller(reference: &[Event], step: usize, code: &Code, locator: &mut Locator) -> Option<Caller> {
     let mut known = std::collections::HashMap::new();
     let before = reference.get(..step)?;
-    let found = before.iter().rposition(|event| *known.entry(event.at).or_insert_with(|| locator.place(event.at).own_frame().is_some()))?;
+    let found = before.iter().rposition(|event| {
+        *known.entry(event.at).or_insert_with(|| locator.place(event.at).own_frame().is_some())
+    })?;
     let event = before[found];
     // `call [slot]`: the slot's name is the function's
     let slot = code.known(event.at).filter(|model| model.instruction.is_ip_rel_memory_operand());
-    let function = slot.and_then(|model| locator.slot(model.instruction.ip_rel_memory_address())).or_else(|| {
-        let place = locator.place(before.get(found + 1)?.at);
-        place.frames.last().map(|frame| frame.function.clone()).or(place.near)
-    });
+    let function = slot
+        .and_then(|model| locator.slot(model.instruction.ip_rel_memory_address()))
+        .or_else(|| {
+            let place = locator.place(before.get(found + 1)?.at);
+            place.frames.last().map(|frame| frame.function.clone()).or(place.near)
+        });
     Some(Caller { function, place: locator.place(event.at) })
+}
+
+/// 0: all the same; 1: a leak; 2: no verdict. Nothing holds for a program that is not deterministic; but a leak that was
+/// seen is one, whatever else is missing.
+pub fn exit_code(regions: &[RegionReport]) -> u8 {
+    let any = |outcome| regions.iter().any(|region| region.outcome == outcome);
+    if any(Outcome::NotDeterministic) {
+        2
+    } else if any(Outcome::Leak) {
+        1
+    } else if any(Outcome::Incomplete) || regions.is_empty() {
+        2
+    } else {
+        0
+    }
 }
 
 /// The report on one region, for people.
 pub fn text(region: &RegionReport) -> String {
     let mut out = String::new();
-    let name = if region.name.is_empty() { String::new() } else { format!("region {}: ", region.name) };
+    let name =
+        if region.name.is_empty() { String::new() } else { format!("region {}: ", region.name) };
     let steps = region.runs.first().map_or(0, |run| run.steps);
     let compared: usize = region.runs.iter().map(|run| run.steps).sum();
-    let _ = writeln!(out, "{name}{} runs, {steps} instructions in the first, {compared} in all", region.runs.len());
+    let _ = writeln!(
+        out,
+        "{name}{} runs, {steps} instructions in the first, {compared} in all",
+        region.runs.len()
+    );
     for leak in &region.leaks {
         write_leak(&mut out, leak);
     }
@@ -196,7 +238,11 @@ fn write_leak(out: &mut String, leak: &Leak) {
     }
     const SHOWN: usize = 4;
     for different in leak.instructions.iter().take(SHOWN) {
-        let detail = if different.detail.is_empty() { String::new() } else { format!(": {}", different.detail) };
+        let detail = if different.detail.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", different.detail)
+        };
         let _ = writeln!(
             out,
             "       {:#x} `{}` {} times, first in run {} at step {}{detail}",

@@ -1,11 +1,13 @@
 //! Which secrets a region runs on, and in which order.
 
+use crate::error::Error;
+
 /// Which secrets to try.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Number of secrets: of those that the program has, or that are made up.
     pub count: Option<usize>,
-    /// Only these of the program's secrets.
+    /// Only these of the secrets, in this order.
     pub only: Vec<usize>,
     /// Determinism alone: the first secret this many times.
     pub same: Option<usize>,
@@ -45,7 +47,7 @@ impl std::fmt::Display for Planned {
 
 impl Plan {
     /// Runs for a region that brings `available` secrets (0: none, they are made up).
-    pub(crate) fn region(&self, available: usize) -> Vec<Planned> {
+    pub(crate) fn region(&self, available: usize) -> Result<Vec<Planned>, Error> {
         if available == 0 {
             return self.runs(self.count.unwrap_or(MADE), Secret::Made);
         }
@@ -53,24 +55,31 @@ impl Plan {
     }
 
     /// Runs for a program that reads `available` input files.
-    pub(crate) fn inputs(&self, available: usize) -> Vec<Planned> {
+    pub(crate) fn inputs(&self, available: usize) -> Result<Vec<Planned>, Error> {
         self.runs(available.max(1), Secret::Given)
     }
 
     /// The first secret, the same again as a control, then the others.
-    fn runs(&self, count: usize, secret: fn(usize) -> Secret) -> Vec<Planned> {
-        let chosen: Vec<usize> = (0..count).filter(|number| self.only.is_empty() || self.only.contains(number)).collect();
-        let Some((&first, rest)) = chosen.split_first() else { return vec![] };
+    fn runs(&self, count: usize, secret: fn(usize) -> Secret) -> Result<Vec<Planned>, Error> {
+        if let Some(missing) = self.only.iter().find(|&&number| number >= count) {
+            return Err(Error::Request(format!(
+                "there is no secret {missing}: there are {count}, numbered from 0"
+            )));
+        }
+        let chosen = if self.only.is_empty() { (0..count).collect() } else { self.only.clone() };
+        let Some((&first, rest)) = chosen.split_first() else { return Ok(vec![]) };
         let control = Planned { secret: secret(first), control: true };
         let mut runs = vec![Planned { secret: secret(first), control: false }];
         match self.same {
             Some(times) => runs.extend((1..times.max(2)).map(|_| control)),
             None => {
                 runs.push(control);
-                runs.extend(rest.iter().map(|&number| Planned { secret: secret(number), control: false }));
+                runs.extend(
+                    rest.iter().map(|&number| Planned { secret: secret(number), control: false }),
+                );
             }
         }
-        runs
+        Ok(runs)
     }
 
     /// A made-up secret: random, all zero, all ones, then random again.

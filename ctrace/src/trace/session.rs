@@ -3,25 +3,24 @@
 //! Two kinds of program: one that forks for each secret at the marker crate's request (one process image for all
 //! runs), and one that is started anew for each input file.
 
+use super::call::Call;
 use super::code::Code;
-use super::compare::{Findings, compare};
 use super::engine::{Choice, Engine};
 use super::fingerprint::Fingerprint;
 use super::locate::Locator;
 use super::mappings::Mappings;
-use super::observe::Step;
 use super::program::{Boundaries, Layout, pin_to_one};
-use super::record::Event;
-use super::report::{Outcome, RegionReport, RunReport};
+use super::region::{Recorder, Region};
+use super::report::RegionReport;
 use super::secrets::{Plan, Planned, Secret};
-use super::stepper::{Ending, Sink, Until, describe};
+use super::stepper::{Ending, Until, describe};
 use super::tracee::{Registers, Tracee};
 use crate::error::Error;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// What to trace, and how.
@@ -39,7 +38,7 @@ pub struct Options {
     pub plan: Plan,
     /// Most steps of one run.
     pub max_steps: usize,
-    /// Keep tracer and program on one processor.
+    /// Keep tracer and program on one processor; good for the slow engine.
     pub pin: bool,
     /// Which engine.
     pub engine: Choice,
@@ -55,7 +54,9 @@ pub fn trace(options: &Options) -> Result<Vec<RegionReport>, Error> {
         pin_to_one().map_err(|why| Error::system("stay on one processor (see --no-pin)", why))?;
     }
     if layout.forks() && !options.inputs.is_empty() {
-        return Err(Error::Request("this program makes its own secrets (ctrace_marker::region); drop --input".into()));
+        return Err(Error::Request(
+            "this program makes its own secrets (ctrace_marker::region); drop --input".into(),
+        ));
     }
     if layout.forks() { trace_forks(&layout, options) } else { trace_inputs(&layout, options) }
 }
@@ -63,7 +64,8 @@ pub fn trace(options: &Options) -> Result<Vec<RegionReport>, Error> {
 /// One process forks for each secret.
 fn trace_forks(layout: &Layout, options: &Options) -> Result<Vec<RegionReport>, Error> {
     let mut session = Session::new(options);
-    let (root, boundaries) = layout.start(&options.arguments, None, options.pin, &mut session.code)?;
+    let (root, boundaries) =
+        layout.start(&options.arguments, None, options.pin, &mut session.code)?;
     session.boundaries = boundaries;
     session.watch(root)?;
     if session.done.is_empty() {
@@ -83,9 +85,11 @@ fn trace_inputs(layout: &Layout, options: &Options) -> Result<Vec<RegionReport>,
     }
     let mut session = Session::new(options);
     let name = options.symbol.clone().unwrap_or_default();
-    let mut region = Region::new(name, options.plan.inputs(options.inputs.len()), options.plan.same.is_some());
+    let mut region =
+        Region::new(name, options.plan.inputs(options.inputs.len())?, options.plan.same.is_some());
     // one path for all inputs: its length is part of the stack
     let scratch = Scratch::new()?;
+    let mut placed: Option<Vec<(u64, u64, String)>> = None;
     while let Some(planned) = region.queue.pop_front() {
         let input = match planned.secret {
             Secret::Given(number) => options.inputs.get(number),
@@ -107,6 +111,13 @@ fn trace_inputs(layout: &Layout, options: &Options) -> Result<Vec<RegionReport>,
         session.watch(root)?;
         let recorder = session.recorder.take().unwrap_or_else(|| Recorder::new(0));
         region.finish_run(planned, recorder);
+        if let Some(mappings) = &session.mappings
+            && *placed.get_or_insert_with(|| mappings.files()) != mappings.files()
+        {
+            region
+                .problems
+                .push("the program's files are not mapped to the same places in all runs".into());
+        }
     }
     let locator = Locator::new(session.mappings.take().unwrap_or_default());
     Ok(vec![region.report(&session.code, locator)])
@@ -176,22 +187,31 @@ impl<'a> Session<'a> {
         let mut known: HashSet<Pid> = HashSet::from([root.0]);
         root.release(None)?;
         loop {
-            let status = waitpid(None, Some(WaitPidFlag::__WALL)).map_err(|why| Error::system("wait", why))?;
+            let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))
+                .map_err(|why| Error::system("wait", why))?;
             match status {
                 WaitStatus::Exited(pid, code) if pid == root.0 => {
                     return match code {
                         0 => Ok(()),
                         _ if !self.done.is_empty() || self.recorder.is_some() => Ok(()),
-                        code => Err(Error::system("run the program", format!("it ended with {code} outside a region"))),
+                        code => Err(Error::system(
+                            "run the program",
+                            format!("it ended with {code} outside a region"),
+                        )),
                     };
                 }
                 WaitStatus::Signaled(pid, signal, _) if pid == root.0 => {
                     if self.recorder.as_ref().is_some_and(|recorder| recorder.cut.is_some()) {
                         return Ok(());
                     }
-                    return Err(Error::system("run the program", format!("it died of {signal} outside a region")));
+                    return Err(Error::system(
+                        "run the program",
+                        format!("it died of {signal} outside a region"),
+                    ));
                 }
-                WaitStatus::Stopped(pid, Signal::SIGSTOP) if known.insert(pid) || fresh.remove(&pid) => {
+                WaitStatus::Stopped(pid, Signal::SIGSTOP)
+                    if known.insert(pid) || fresh.remove(&pid) =>
+                {
                     Tracee(pid).release(None)?;
                 }
                 WaitStatus::Stopped(pid, Signal::SIGTRAP) => self.trapped(Tracee(pid))?,
@@ -228,7 +248,11 @@ impl<'a> Session<'a> {
             return leave(tracee, registers);
         }
         if at == self.boundaries.begin {
-            return match self.active.as_mut().and_then(|active| Some((active.current.take()?, active.call.clone()))) {
+            return match self
+                .active
+                .as_mut()
+                .and_then(|active| Some((active.current.take()?, active.call.clone())))
+            {
                 Some((planned, call)) => self.run_child(tracee, registers, planned, &call),
                 None if self.recorder.is_some() => self.run_part(tracee, registers),
                 None => leave(tracee, registers),
@@ -243,11 +267,12 @@ impl<'a> Session<'a> {
         const DONE: u64 = 2;
         let call = Call::read(tracee, registers.rdi)?;
         let options = self.options;
-        let active = self.active.get_or_insert_with(|| {
-            let planned = options.plan.region(call.secrets.len());
+        if self.active.is_none() {
+            let planned = options.plan.region(call.secrets.len())?;
             let region = Region::new(call.name.clone(), planned, options.plan.same.is_some());
-            Active { region, call, current: None, mappings: None }
-        });
+            self.active = Some(Active { region, call, current: None, mappings: None });
+        }
+        let Some(active) = &mut self.active else { return Ok(DONE) };
         if let Some(planned) = active.current.take() {
             let recorder = Recorder::cut("the run never began".into());
             active.region.finish_run(planned, recorder);
@@ -277,7 +302,8 @@ impl<'a> Session<'a> {
         };
         tracee.write(call.buffer, &secret)?;
         let mut recorder = Recorder::new(self.options.max_steps);
-        recorder.fingerprint = Some(Fingerprint::new(tracee, &registers, Some((call.buffer, call.length)))?);
+        recorder.fingerprint =
+            Some(Fingerprint::new(tracee, &registers, Some((call.buffer, call.length)))?);
         step_over(tracee, registers)?;
         let end = Until::Reached(self.boundaries.end);
         let ending = if self.boundaries.symbols.is_empty() {
@@ -297,7 +323,11 @@ impl<'a> Session<'a> {
     }
 
     /// Traces the calls of named functions only, up to the end of the region.
-    fn calls_until_end(&mut self, tracee: Tracee, recorder: &mut Recorder) -> Result<Ending, Error> {
+    fn calls_until_end(
+        &mut self,
+        tracee: Tracee,
+        recorder: &mut Recorder,
+    ) -> Result<Ending, Error> {
         loop {
             let status = tracee.proceed()?;
             if !matches!(status, WaitStatus::Stopped(_, Signal::SIGTRAP)) {
@@ -319,7 +349,12 @@ impl<'a> Session<'a> {
     }
 
     /// Traces one call of a named function, from its first instruction to its return.
-    fn trace_call(&mut self, tracee: Tracee, registers: Registers, recorder: &mut Recorder) -> Result<Ending, Error> {
+    fn trace_call(
+        &mut self,
+        tracee: Tracee,
+        registers: Registers,
+        recorder: &mut Recorder,
+    ) -> Result<Ending, Error> {
         tracee.set_registers(&registers)?;
         let until = Until::Returned { to: tracee.read_word(registers.rsp)?, stack: registers.rsp };
         self.code.lift(tracee)?;
@@ -356,7 +391,12 @@ impl<'a> Session<'a> {
         self.conclude(tracee, recorder, ending)
     }
 
-    fn conclude(&mut self, tracee: Tracee, mut recorder: Recorder, ending: Ending) -> Result<(), Error> {
+    fn conclude(
+        &mut self,
+        tracee: Tracee,
+        mut recorder: Recorder,
+        ending: Ending,
+    ) -> Result<(), Error> {
         self.mappings = Some(Mappings::of(tracee)?);
         let cut = ending != Ending::Reached;
         recorder.end(ending);
@@ -388,164 +428,4 @@ fn step_over(tracee: Tracee, mut registers: Registers) -> Result<(), Error> {
     registers.rip = tracee.read_word(registers.rsp)?;
     registers.rsp += 8;
     tracee.set_registers(&registers)
-}
-
-/// What the program says about a region: the record of the marker crate.
-#[derive(Clone, Debug)]
-struct Call {
-    name: String,
-    secrets: Vec<u64>,
-    buffer: u64,
-    length: u64,
-}
-
-impl Call {
-    fn read(tracee: Tracee, address: u64) -> Result<Self, Error> {
-        const MOST_SECRETS: u64 = 1 << 20;
-        const LONGEST: u64 = 1 << 32;
-        let mut words = [0; 7];
-        for (at, word) in words.iter_mut().enumerate() {
-            *word = tracee.read_word(address + 8 * at as u64)?;
-        }
-        let [version, secrets, count, buffer, length, name, name_length] = words;
-        if version != 1 || count > MOST_SECRETS || length > LONGEST || name_length > 4096 {
-            return Err(Error::Request(
-                "the program's marker crate does not fit this ctrace; build both from one release".into(),
-            ));
-        }
-        let mut text = vec![0; name_length as usize];
-        tracee.read_exact(name, &mut text)?;
-        let secrets = (0..count).map(|at| tracee.read_word(secrets + 8 * at)).collect::<Result<_, _>>()?;
-        Ok(Self { name: String::from_utf8_lossy(&text).into_owned(), secrets, buffer, length })
-    }
-
-    fn given(&self, tracee: Tracee, number: usize) -> Result<Vec<u8>, Error> {
-        let mut secret = vec![0; self.length as usize];
-        if let Some(&address) = self.secrets.get(number)
-            && self.length > 0
-        {
-            tracee.read_exact(address, &mut secret)?;
-        }
-        Ok(secret)
-    }
-}
-
-/// The trace of one run.
-pub(crate) struct Recorder {
-    pub(crate) events: Vec<Event>,
-    pub(crate) fingerprint: Option<Fingerprint>,
-    most: usize,
-    parts: usize,
-    cut: Option<String>,
-}
-
-impl Recorder {
-    fn new(most: usize) -> Self {
-        Self { events: vec![], fingerprint: None, most, parts: 0, cut: None }
-    }
-
-    fn cut(why: String) -> Self {
-        Self { cut: Some(why), ..Self::new(0) }
-    }
-
-    fn identify(&mut self, tracee: Tracee, registers: &Registers) -> Result<(), Error> {
-        if self.fingerprint.is_none() {
-            self.fingerprint = Some(Fingerprint::new(tracee, registers, None)?);
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, ending: Ending) {
-        if let Ending::Cut(why) = ending {
-            self.cut.get_or_insert(why);
-        }
-    }
-}
-
-impl Sink for Recorder {
-    fn push(&mut self, step: &Step) -> Result<bool, Error> {
-        if self.events.len() >= self.most {
-            return Ok(false);
-        }
-        self.events.push(Event::from(step));
-        if let Some(fingerprint) = &mut self.fingerprint {
-            fingerprint.push(step)?;
-        }
-        Ok(true)
-    }
-}
-
-/// The runs of one region so far.
-struct Region {
-    name: String,
-    control_only: bool,
-    queue: VecDeque<Planned>,
-    reference: Option<Vec<Event>>,
-    runs: Vec<RunReport>,
-    findings: Findings,
-    control: Findings,
-    problems: Vec<String>,
-}
-
-impl Region {
-    fn new(name: String, planned: Vec<Planned>, control_only: bool) -> Self {
-        Self {
-            name,
-            control_only,
-            queue: planned.into(),
-            reference: None,
-            runs: vec![],
-            findings: Findings::new(),
-            control: Findings::new(),
-            problems: vec![],
-        }
-    }
-
-    fn finish_run(&mut self, planned: Planned, recorder: Recorder) {
-        let number = self.runs.len();
-        let fingerprint = recorder.fingerprint.map(Fingerprint::finish);
-        self.runs.push(RunReport {
-            secret: planned.to_string(),
-            control: planned.control,
-            steps: recorder.events.len(),
-            fingerprint: fingerprint.unwrap_or_default(),
-        });
-        if let Some(why) = recorder.cut {
-            self.problems.push(format!("run {number} ({planned}): {why}"));
-        } else if recorder.events.is_empty() {
-            self.problems.push(format!("run {number} ({planned}): nothing was traced"));
-        }
-        let Some(reference) = &self.reference else {
-            self.reference = Some(recorder.events);
-            return;
-        };
-        let findings = if planned.control { &mut self.control } else { &mut self.findings };
-        if !compare(reference, &recorder.events, number, findings) {
-            self.problems.push(format!("run {number} ({planned}): parts from the first run and does not come back"));
-        }
-        if !self.control.is_empty() {
-            // nothing can be concluded from the other secrets
-            self.queue.clear();
-        }
-    }
-
-    fn report(mut self, code: &Code, mut locator: Locator) -> RegionReport {
-        let reference = self.reference.unwrap_or_default();
-        let different = self.runs.iter().filter(|run| !run.control).count();
-        if self.control.is_empty() && self.problems.is_empty() && !self.control_only && different < 2 {
-            self.problems.push("one secret alone shows nothing; give at least two".into());
-        }
-        let outcome = if !self.control.is_empty() {
-            Outcome::NotDeterministic
-        } else if !self.findings.is_empty() {
-            Outcome::Leak
-        } else if !self.problems.is_empty() || self.runs.len() < 2 {
-            Outcome::Incomplete
-        } else {
-            Outcome::Same
-        };
-        let shown = if self.control.is_empty() { &self.findings } else { &self.control };
-        let leaks = super::report::merge(shown, &reference, code, &mut locator);
-        RegionReport { name: self.name, outcome, runs: self.runs, leaks, problems: self.problems }
-    }
 }

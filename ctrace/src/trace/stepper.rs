@@ -50,7 +50,12 @@ pub(crate) trait Sink {
 pub(crate) const TOO_LONG: &str = "more steps than --max-steps allows";
 
 /// Steps from where the process stands.
-pub(crate) fn run(tracee: Tracee, until: Until, code: &mut Code, sink: &mut dyn Sink) -> Result<Ending, Error> {
+pub(crate) fn run(
+    tracee: Tracee,
+    until: Until,
+    code: &mut Code,
+    sink: &mut dyn Sink,
+) -> Result<Ending, Error> {
     let mut step = Step::default();
     loop {
         let mut stop = Stop::of(tracee)?;
@@ -67,13 +72,17 @@ pub(crate) fn run(tracee: Tracee, until: Until, code: &mut Code, sink: &mut dyn 
 }
 
 /// Observes the instruction at which the process stands, and runs it. Answers why that could not be done.
-pub(crate) fn observe_one(stop: &mut Stop, code: &mut Code, step: &mut Step) -> Result<Option<String>, Error> {
+pub(crate) fn observe_one(
+    stop: &mut Stop,
+    code: &mut Code,
+    step: &mut Step,
+) -> Result<Option<String>, Error> {
     let at = stop.registers.rip;
     if code.walls.contains(&at) {
         return Ok(Some("the region panics".into()));
     }
     let Some(model) = code.model(stop.tracee, at) else {
-        return Ok(Some(format!("no instruction at {at:#x}")));
+        return Ok(Some(format!("no instruction out of a file at {at:#x}")));
     };
     if let Some(why) = refusal(&model, stop) {
         return Ok(Some(why));
@@ -91,7 +100,10 @@ pub(crate) fn observe_one(stop: &mut Stop, code: &mut Code, step: &mut Step) -> 
 /// What must not run in a traced part at all.
 pub(crate) fn refusal(model: &Model, stop: &Stop) -> Option<String> {
     if model.unsupported {
-        return Some(format!("the tracer does not know `{}` at {:#x}", model.instruction, stop.registers.rip));
+        return Some(format!(
+            "the tracer does not know `{}` at {:#x}",
+            model.instruction, stop.registers.rip
+        ));
     }
     if !model.system_call {
         return None;
@@ -130,7 +142,10 @@ fn step_once(tracee: Tracee) -> Result<Option<String>, Error> {
     loop {
         match tracee.step()? {
             WaitStatus::Stopped(_, Signal::SIGTRAP) => return Ok(None),
-            WaitStatus::Stopped(_, Signal::SIGCHLD | Signal::SIGWINCH | Signal::SIGURG | Signal::SIGCONT) => {}
+            WaitStatus::Stopped(
+                _,
+                Signal::SIGCHLD | Signal::SIGWINCH | Signal::SIGURG | Signal::SIGCONT,
+            ) => {}
             other => return Ok(Some(describe(other))),
         }
     }
@@ -141,7 +156,9 @@ pub(crate) fn describe(status: WaitStatus) -> String {
     match status {
         WaitStatus::Stopped(_, signal) => format!("the region received {signal}"),
         WaitStatus::Exited(_, code) => format!("the program ended with {code} within the region"),
-        WaitStatus::Signaled(_, signal, _) => format!("the program died of {signal} within the region"),
+        WaitStatus::Signaled(_, signal, _) => {
+            format!("the program died of {signal} within the region")
+        }
         other => format!("unexpected stop of the program ({other:?})"),
     }
 }

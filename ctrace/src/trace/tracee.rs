@@ -35,7 +35,10 @@ impl Tracee {
     pub(crate) fn read_exact(self, address: u64, into: &mut [u8]) -> Result<(), Error> {
         match self.read(address, into) == into.len() {
             true => Ok(()),
-            false => Err(Error::system(format!("read {} bytes at {address:#x}", into.len()), "not readable")),
+            false => Err(Error::system(
+                format!("read {} bytes at {address:#x}", into.len()),
+                "not readable",
+            )),
         }
     }
 
@@ -186,8 +189,9 @@ impl Extended {
         let mut bytes = vec![0_u8; 1 << 13];
         let mut area = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
         // SAFETY: the kernel writes at most `iov_len` bytes into `bytes` and the length into `area`; both live on.
-        let answer =
-            unsafe { libc::ptrace(libc::PTRACE_GETREGSET, tracee.0.as_raw(), NT_X86_XSTATE, &raw mut area) };
+        let answer = unsafe {
+            libc::ptrace(libc::PTRACE_GETREGSET, tracee.0.as_raw(), NT_X86_XSTATE, &raw mut area)
+        };
         if answer != 0 {
             return Err(Error::system("read vector registers", std::io::Error::last_os_error()));
         }

@@ -60,7 +60,9 @@ pub(crate) fn long(secret: &[u8], out: &mut [u8]) {
 /// Not deterministic: branches on the clock.
 #[inline(never)]
 pub(crate) fn clock(_: &[u8], out: &mut [u8]) {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
     for bit in 0..32 {
         if black_box(nanos >> bit) & 1 == 1 {
             out[0] = black_box(out[0].wrapping_add(1));

@@ -16,7 +16,8 @@ static TABLE: [u8; 4096] = {
 #[inline(never)]
 pub(crate) fn branch(secret: &[u8], out: &mut [u8]) {
     for (out, &secret) in out.iter_mut().zip(secret) {
-        if secret & 1 == 1 { // LEAK
+        if secret & 1 == 1 {
+            // LEAK
             *out = black_box(out.wrapping_mul(3)); // LEAK
         }
     }
@@ -71,8 +72,10 @@ pub(crate) fn subnormal(secret: &[u8], out: &mut [u8]) {
 #[inline(never)]
 pub(crate) fn early_exit(secret: &[u8], out: &mut [u8]) {
     let mut equal = 1;
-    for (at, &secret) in secret.iter().enumerate() { // LEAK
-        if black_box(secret) != black_box(0x55) { // LEAK
+    for (at, &secret) in secret.iter().enumerate() {
+        // LEAK
+        if black_box(secret) != black_box(0x55) {
+            // LEAK
             equal = at as u8;
             break;
         }
@@ -84,7 +87,13 @@ pub(crate) fn early_exit(secret: &[u8], out: &mut [u8]) {
 /// branch of the mask.
 #[inline(never)]
 pub(crate) fn mask_subtract(secret: &[u8], out: &mut [u8]) {
-    const L: [u64; 5] = [0x0002_631a_5cf5_d3ed, 0x000d_ea2f_79cd_6581, 0x0000_0000_0014_def9, 0, 0x0000_1000_0000_0000];
+    const L: [u64; 5] = [
+        0x0002_631a_5cf5_d3ed,
+        0x000d_ea2f_79cd_6581,
+        0x0000_0000_0014_def9,
+        0,
+        0x0000_1000_0000_0000,
+    ];
     let mut a = [0_u64; 5];
     let mut b = [0_u64; 5];
     for at in 0..5 {
@@ -95,12 +104,13 @@ pub(crate) fn mask_subtract(secret: &[u8], out: &mut [u8]) {
     let mut difference = [0_u64; 5];
     let mut borrow = 0_u64;
     for at in 0..5 {
-        borrow = a[at].wrapping_sub(b[at] + (borrow >> 63));
-        difference[at] = borrow & limb;
+        borrow = a[at].wrapping_sub(b[at] + (borrow >> 63)); // LEAK: the compiler branches on the last borrow
+        difference[at] = borrow & limb; // LEAK
     }
     let underflow = ((borrow >> 63) ^ 1).wrapping_sub(1); // LEAK
     let mut carry = 0_u64;
-    for at in 0..5 { // LEAK
+    for at in 0..5 {
+        // LEAK
         carry = (carry >> 52) + difference[at] + (L[at] & underflow); // LEAK
         difference[at] = carry & limb;
     }

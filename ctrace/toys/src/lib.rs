@@ -1,6 +1,6 @@
 //! Small functions with one planted leak each, and clean ones beside them. Tests hold that ctrace tells them apart.
 //!
-//! Each line that leaks carries a comment `LEAK`: tests look for the finding at exactly these lines. They must never be
+//! Each line that leaks carries a comment `LEAK` at its end or below it: tests look for the finding at exactly these lines. They must never be
 //! linked into anything that ships.
 
 mod clean;

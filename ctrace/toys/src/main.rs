@@ -34,7 +34,8 @@ fn run(toy: &Toy, length: usize, random: bool) {
 
 /// Secrets of every kind: mixed, zero, ones, and some that begin as the bytes do with which the toys compare.
 fn secrets(length: usize) -> Vec<Vec<u8>> {
-    let mixed = |factor: usize| (0..length).map(move |at| ((at + 1).wrapping_mul(factor) >> 5) as u8);
+    let mixed =
+        |factor: usize| (0..length).map(move |at| ((at + 1).wrapping_mul(factor) >> 5) as u8);
     let begins = |equal: usize| (0..length).map(move |at| if at < equal { 0x55 } else { 0xaa });
     vec![
         mixed(0x9e37).collect(),

@@ -20,7 +20,10 @@ static WORDS: [i32; 256] = {
 macro_rules! detected {
     ($toy:ident, $inner:ident) => {
         pub(crate) fn $toy(secret: &[u8], out: &mut [u8]) {
-            assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2"), "needs AVX2 and BMI2");
+            assert!(
+                is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2"),
+                "needs AVX2 and BMI2"
+            );
             // SAFETY: the processor has the features.
             unsafe { $inner(secret, out) }
         }
@@ -160,13 +163,16 @@ pub(crate) fn string_search(secret: &[u8], out: &mut [u8]) {
     out[0] = left as u8;
 }
 
+/// A function of two arrays that needs more than the processor may have.
+type Unrun<A, B> = unsafe fn(&A, &mut B);
+
 /// Keeps the functions below in the binary.
 #[used]
-static FOR_THE_SCANNER: (
-    unsafe fn(&[u8; 64], &mut [u8; 64]),
-    unsafe fn(&[u8; 64], &mut [u8; 64]),
-    unsafe fn(&[u8; 16], &mut [u32; 16]),
-) = (avx512_masked_store, avx512_clean, avx512_gather);
+static MASKED_STORE: Unrun<[u8; 64], [u8; 64]> = avx512_masked_store;
+#[used]
+static GATHER: Unrun<[u8; 16], [u32; 16]> = avx512_gather;
+#[used]
+static CLEAN: Unrun<[u8; 64], [u8; 64]> = avx512_clean;
 
 /// AVX-512, for the scanner: a store under a secret opmask.
 #[target_feature(enable = "avx512f,avx512bw")]

@@ -92,7 +92,10 @@ impl Parameters {
                 Some(("sigmoid", value)) => {
                     let scale: f64 = value.parse().map_err(|_| wrong())?;
                     if !(scale.is_finite() && scale > 0.0) {
-                        return Err(ImportError::malformed(PLACE, "sigmoid is not above 0"));
+                        return Err(ImportError::malformed(
+                            PLACE,
+                            "sigmoid is no finite number above 0",
+                        ));
                     }
                     found.sigmoid = Some(scale);
                 }

@@ -62,6 +62,12 @@ impl<'a> Sections<'a> {
                 self.next_tree = Some((self.line, value));
                 break;
             }
+            if entries.len() == MOST_KEYS {
+                return Err(ImportError::malformed(
+                    format!("line {}, {name}", self.line),
+                    format!("it has more than {MOST_KEYS} keys"),
+                ));
+            }
             if !text.is_empty() && entries.insert(key, (self.line, value)).is_some() {
                 return Err(ImportError::malformed(
                     format!("line {}, {name}", self.line),
@@ -72,6 +78,9 @@ impl<'a> Sections<'a> {
         Ok(Section { name, first_line, entries })
     }
 }
+
+/// Most keys of one section, of which the library writes some 25.
+const MOST_KEYS: usize = 1 << 10;
 
 /// The lines of the header or of one tree.
 pub(super) struct Section<'a> {
@@ -119,6 +128,11 @@ impl<'a> Section<'a> {
         Ok(numbers)
     }
 
+    /// The value of a key, as exactly `count` floats; see [`Float`].
+    pub(super) fn floats(&self, key: &str, count: usize) -> Result<Vec<f64>, ImportError> {
+        Ok(self.numbers::<Float>(key, count)?.into_iter().map(|Float(value)| value).collect())
+    }
+
     /// The error that a key's value is wrong.
     pub(super) fn malformed(&self, key: &str, what: &str) -> ImportError {
         ImportError::malformed(self.place(key), what)
@@ -132,5 +146,37 @@ impl<'a> Section<'a> {
 
     fn not_a_number(&self, key: &str, text: &str) -> ImportError {
         self.malformed(key, &format!("{} is not a number that fits it", quote(text)))
+    }
+}
+
+/// A float as LightGBM writes it: digits, `inf`, `-inf` or `nan`. Digits that overflow (`1e999`) are
+/// none: the library would warn and read infinity, which is not what the text says.
+pub(super) struct Float(pub(super) f64);
+
+impl FromStr for Float {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let value: f64 = text.parse().map_err(|_| ())?;
+        let spelled = matches!(text, "inf" | "-inf" | "nan" | "-nan");
+        if value.is_finite() || spelled { Ok(Self(value)) } else { Err(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn infinity_is_what_the_library_writes_and_no_overflow() {
+        let read = |text: &str| text.parse::<Float>().map(|Float(value)| value);
+        assert_eq!(read("inf"), Ok(f64::INFINITY));
+        assert_eq!(read("-inf"), Ok(f64::NEG_INFINITY));
+        assert_eq!(read("1.7976931348623157e+308"), Ok(f64::MAX));
+        assert_eq!(read("1e-400"), Ok(0.0));
+        assert!(read("nan").unwrap().is_nan());
+        for text in ["1e999", "-1e309", "1.8e308", "INF", "infinity", "+inf", "NaN", "", "0x1p3"] {
+            assert_eq!(read(text), Err(()), "{text}");
+        }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn convert(section: &Section<'_>, output: u32) -> Result<Tree, Import
             "train with linear_tree=false",
         ));
     }
-    let leaf_values = section.numbers::<f64>("leaf_value", leaves)?;
+    let leaf_values = section.floats("leaf_value", leaves)?;
     if !leaf_values.iter().all(|value| value.is_finite()) {
         return Err(section.malformed("leaf_value", "a value is infinite or NaN"));
     }
@@ -50,8 +50,9 @@ fn splits(section: &Section<'_>, count: usize) -> Result<Vec<Split>, ImportError
         ));
     }
     let features: Vec<u32> = section.numbers("split_feature", count)?;
-    let thresholds: Vec<f64> = section.numbers("threshold", count)?;
-    if !thresholds.iter().all(|threshold| !threshold.is_nan()) {
+    // infinite where a split parts what is missing from what is not
+    let thresholds = section.floats("threshold", count)?;
+    if thresholds.iter().any(|threshold| threshold.is_nan()) {
         return Err(section.malformed("threshold", "a value is NaN"));
     }
     let left: Vec<i32> = section.numbers("left_child", count)?;

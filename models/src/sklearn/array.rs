@@ -1,7 +1,7 @@
 //! Arrays as the exporter writes them: little-endian bytes in base64, with a type and a shape.
 
 use crate::error::{ImportError, quote};
-use crate::json::fields;
+use crate::json::{Capped, fields};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::Visitor;
@@ -12,7 +12,7 @@ use std::fmt;
 #[derive(Default)]
 pub(super) struct Array {
     dtype: String,
-    shape: Vec<u64>,
+    shape: Capped<u64, 2>,
     data: Base64,
 }
 fields!(Array { "dtype" => dtype, "shape" => shape, "data" => data } required ["dtype", "shape", "data"]);
@@ -39,7 +39,7 @@ impl Array {
 
     /// The length of the first dimension, as the shape claims it; 0 if there is none.
     pub(super) fn claimed_length(&self) -> usize {
-        self.shape.first().map_or(0, |&length| usize::try_from(length).unwrap_or(usize::MAX))
+        self.shape.0.first().map_or(0, |&length| usize::try_from(length).unwrap_or(usize::MAX))
     }
 
     fn numbers<T, const WIDTH: usize>(
@@ -53,7 +53,7 @@ impl Array {
             let what = format!("its type is {} where {dtype} was due", quote(&self.dtype));
             return Err(ImportError::malformed(place, what));
         }
-        if !self.shape.iter().copied().eq(shape.iter().map(|&length| length as u64)) {
+        if !self.shape.0.iter().copied().eq(shape.iter().map(|&length| length as u64)) {
             let what = format!("its shape is not {shape:?}");
             return Err(ImportError::malformed(place, what));
         }

@@ -5,9 +5,14 @@
 //! in f32 (`ObjFunction::ProbToMargin`).
 
 use crate::error::{ImportError, quote};
+use crate::json::Capped;
+use engine::ensemble::MAX_OUTPUTS;
+use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
+
+const MOST: usize = MAX_OUTPUTS as usize;
 
 /// One value for all outputs, or one an output.
 pub(super) struct BaseScore(Vec<f32>);
@@ -80,11 +85,9 @@ impl<'de> Deserialize<'de> for BaseScore {
                     E::custom(format!("{} is no finite number or list of them", quote(text)))
                 })
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<BaseScore, A::Error> {
-                let mut values = Vec::new();
-                while let Some(value) = seq.next_element::<f32>()? {
-                    values.push(value);
-                }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<BaseScore, A::Error> {
+                let list = SeqAccessDeserializer::new(seq);
+                let Capped(values) = Capped::<f32, MOST>::deserialize(list)?;
                 if values.is_empty() {
                     return Err(A::Error::custom("the list is empty"));
                 }
@@ -103,5 +106,5 @@ fn parse(text: &str) -> Option<Vec<f32>> {
         None => text,
     };
     let number = |entry: &str| entry.trim().parse::<f32>().ok().filter(|v| v.is_finite());
-    inner.split(',').map(number).collect()
+    inner.split(',').take(MOST + 1).map(number).collect()
 }

@@ -6,6 +6,7 @@
 
 use super::Trees;
 use crate::error::ImportError;
+use crate::json::Capped;
 use crate::source::{Iterations, Rounds};
 
 /// How many trees to keep, and the rounds that makes.
@@ -17,7 +18,7 @@ pub(super) fn choose(
 ) -> Result<(usize, Rounds), ImportError> {
     let count = trees.trees.0.len() as u64;
     let ends = match &trees.iteration_indptr {
-        Some(indptr) => Ends::Listed(check_indptr(indptr, count)?),
+        Some(Capped(indptr)) => Ends::Listed(check_indptr(indptr, count)?),
         None => Ends::Even { per_round: per_round.max(1) },
     };
     let in_file = match &ends {

@@ -5,6 +5,16 @@ use crate::lanes::{KeyLanes, Lanes};
 use crate::line::{LINE, Line, Words};
 use proptest::prelude::*;
 
+/// Where a certain backend is what is to be tested, it is tested.
+#[test]
+fn the_backend_that_must_be_here_is() {
+    let names: Vec<&str> = Backend::available().into_iter().map(Backend::name).collect();
+    println!("backends: {}", names.join(", "));
+    if let Ok(name) = std::env::var("TAUTOCHRONE_TEST_BACKEND") {
+        assert!(Backend::named(&name).is_some(), "{name}: this CPU has only {}", names.join(", "));
+    }
+}
+
 struct ByteOps {
     a: Line,
     b: Line,

@@ -1,10 +1,11 @@
 //! The shape card: every public number of a program, as JSON and as text.
 //!
 //! Built from the shape, the schema and the cost alone, and the cost is a function of the shape:
-//! nothing here could tell two programs of one shape and schema apart.
+//! nothing here could tell two programs of one shape and schema apart. Every public type is taken apart
+//! field by field, without `..`: a new public number that is not on the card does not compile.
 
-use engine::shape::{ForestShape, LinkShape, Shape, StepShape, Sum};
-use engine::{LabelRule, Link, Output, Precision, Profile, Program, Schema, ShapeClass};
+use engine::shape::{ForestShape, LinearShape, LinkShape, RankShape, Shape, StepShape, Sum};
+use engine::{Cost, LabelRule, Link, Output, Precision, Profile, Program, Schema, ShapeClass};
 use serde_json::{Value, json};
 
 /// Facts in the order in which people read them.
@@ -24,7 +25,8 @@ pub(crate) enum Fact {
 pub(crate) fn card(program: &Program) -> Facts {
     let shape = program.shape();
     let outputs: Vec<&str> = engine::outputs(program).into_iter().map(output).collect();
-    let mut card = head(shape);
+    let mut card = vec![("format_version", one(protocol::program::VERSION))];
+    card.extend(head(shape));
     card.push(("outputs", one(outputs)));
     card.push(("schema", Fact::Group(schema(program.schema()))));
     card.push(("steps", Fact::Steps(shape.steps.iter().map(step).collect())));
@@ -33,56 +35,70 @@ pub(crate) fn card(program: &Program) -> Facts {
 }
 
 fn head(shape: &Shape) -> Facts {
-    let profile = match shape.profile {
+    // `card` shows the steps
+    let Shape { profile, class, features, precision, missing_value, steps: _ } = shape;
+    let profile = match profile {
         Profile::Strict => "strict",
         Profile::DataOblivious => "data-oblivious",
     };
-    let class = match shape.class {
+    let class = match class {
         ShapeClass::Auto => "auto",
         ShapeClass::Exact => "exact",
     };
-    let precision = match shape.precision {
+    let precision = match precision {
         Precision::F32 => "f32",
         Precision::F64 => "f64",
     };
     vec![
         ("profile", one(profile)),
         ("class", one(class)),
-        ("features", one(shape.features)),
+        ("features", one(*features)),
         ("precision", one(precision)),
-        ("missing_value", one(shape.missing_value.map(float))),
+        ("missing_value", one(missing_value.map(float))),
     ]
 }
 
 fn schema(schema: &Schema) -> Facts {
+    let Schema { features, feature_names, label: rule, classes, default_output } = schema;
     let mut facts = vec![
-        ("features", one(schema.features)),
-        ("feature_names", one(schema.feature_names.clone())),
-        ("classes", one(schema.classes.clone())),
+        ("features", one(*features)),
+        ("feature_names", one(feature_names.clone())),
+        ("classes", one(classes.clone())),
     ];
-    facts.extend(label(schema.label));
-    facts.push(("default_output", one(output(schema.default_output))));
+    facts.extend(label(*rule));
+    facts.push(("default_output", one(output(*default_output))));
     facts
 }
 
 fn step(step: &StepShape) -> Facts {
     match step {
-        StepShape::Rank(rank) => vec![
+        StepShape::Rank(RankShape { groups, slots, thresholds }) => vec![
             ("step", one("rank")),
-            ("groups", one(rank.groups)),
-            ("slots", one(rank.slots)),
-            ("thresholds", one(rank.thresholds)),
+            ("groups", one(*groups)),
+            ("slots", one(*slots)),
+            ("thresholds", one(*thresholds)),
         ],
         StepShape::Forest(shape) => forest(shape),
-        StepShape::Linear(linear) => {
-            vec![("step", one("linear")), ("outputs", one(linear.outputs))]
+        StepShape::Linear(LinearShape { outputs }) => {
+            vec![("step", one("linear")), ("outputs", one(*outputs))]
         }
         StepShape::Link(shape) => link(shape),
     }
 }
 
 fn forest(forest: &ForestShape) -> Facts {
-    let (sum, fraction_bits) = match forest.sum {
+    let ForestShape {
+        trees,
+        sequences,
+        blocks,
+        nodes,
+        skip_bytes,
+        leaf_width,
+        lane_groups_per_rank_group,
+        sum,
+        average,
+    } = *forest;
+    let (sum, fraction_bits) = match sum {
         Sum::SourceF32 => ("source-f32", None),
         Sum::SourceF64 => ("source-f64", None),
         Sum::Fixed { fraction_bits } => ("fixed", Some(fraction_bits)),
@@ -90,21 +106,22 @@ fn forest(forest: &ForestShape) -> Facts {
     };
     vec![
         ("step", one("forest")),
-        ("trees", one(forest.trees)),
-        ("sequences", one(forest.sequences)),
-        ("blocks", one(forest.blocks)),
-        ("nodes", one(forest.nodes)),
-        ("skip_bytes", one(forest.skip_bytes)),
-        ("leaf_width", one(forest.leaf_width)),
-        ("lane_groups_per_rank_group", one(forest.lane_groups_per_rank_group)),
+        ("trees", one(trees)),
+        ("sequences", one(sequences)),
+        ("blocks", one(blocks)),
+        ("nodes", one(nodes)),
+        ("skip_bytes", one(skip_bytes)),
+        ("leaf_width", one(leaf_width)),
+        ("lane_groups_per_rank_group", one(lane_groups_per_rank_group)),
         ("sum", one(sum)),
         ("fraction_bits", one(fraction_bits)),
-        ("average", one(forest.average)),
+        ("average", one(average)),
     ]
 }
 
 fn link(link: &LinkShape) -> Facts {
-    let (name, scale) = match link.link {
+    let LinkShape { link, label: rule } = *link;
+    let (name, scale) = match link {
         Link::Identity => ("identity", None),
         Link::Proportion => ("proportion", None),
         Link::Sigmoid { scale } => ("sigmoid", Some(float(scale))),
@@ -113,7 +130,7 @@ fn link(link: &LinkShape) -> Facts {
         Link::Exp => ("exp", None),
     };
     let mut facts = vec![("step", one("link")), ("link", one(name)), ("scale", one(scale))];
-    facts.extend(label(link.label));
+    facts.extend(label(rule));
     facts
 }
 
@@ -128,13 +145,13 @@ fn label(rule: LabelRule) -> Facts {
 }
 
 fn cost(shape: &Shape) -> Facts {
-    let cost = engine::cost(shape);
+    let Cost { program_bytes, scratch_bytes, tile_steps, block_rows, kernel } = engine::cost(shape);
     vec![
-        ("program_bytes", one(cost.program_bytes)),
-        ("scratch_bytes_per_thread", one(cost.scratch_bytes)),
-        ("steps_per_64_rows", one(cost.tile_steps)),
-        ("rows_per_block", one(cost.block_rows)),
-        ("kernel", one(cost.kernel)),
+        ("program_bytes", one(program_bytes)),
+        ("scratch_bytes_per_thread", one(scratch_bytes)),
+        ("steps_per_64_rows", one(tile_steps)),
+        ("rows_per_block", one(block_rows)),
+        ("kernel", one(kernel)),
         ("fixed_sum_error_bound", one(engine::fixed_error_bound(shape).map(float))),
     ]
 }

@@ -79,12 +79,18 @@ fn subcommand() -> String {
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Io(format!("can't write to standard output ({error})")))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Io(format!(
+            "can't write to standard output ({error}): check where it leads"
+        ))),
         _ => Ok(()),
     }
 }
+
+/// Prints a line to stdout, as `println!` does, but a full disk is an error and no panic.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::failure::print(&format!("{}\n", format_args!($($text)*)))? };
+}
+pub(crate) use say;
 
 /// Says something beside the result, on stderr.
 pub(crate) fn note(text: &str) {

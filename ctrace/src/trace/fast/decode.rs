@@ -1,6 +1,7 @@
 //! From words in the buffer to steps.
 
-use super::translate::{Address, Cache, Shape, Value};
+use super::shape::{Address, Shape, Value};
+use super::translate::Cache;
 use crate::error::Error;
 use crate::trace::observe::{Step, subnormals};
 use crate::trace::stepper::Sink;
@@ -15,7 +16,8 @@ pub(super) fn decode(
 ) -> Result<bool, Error> {
     let mut words = Words(log);
     while let Some(number) = words.next() {
-        let block = cache.block(number).ok_or_else(|| Error::system("read the trace", "no such block"))?;
+        let block =
+            cache.block(number).ok_or_else(|| Error::system("read the trace", "no such block"))?;
         for shape in &block.shapes {
             fill(shape, &mut words, fs_base, step)
                 .ok_or_else(|| Error::system("read the trace", "it ends within a block"))?;

@@ -138,31 +138,23 @@ pub(crate) fn scratch(name: &str) -> Result<PathBuf, Fault> {
     Ok(folder)
 }
 
-/// Copies the sources that the harness is built from. A file that is equal already stays as it is,
-/// so that cargo builds what changed and no more.
+/// Copies the sources of the workspace. A file that is equal already stays as it is, so that cargo
+/// builds what changed and no more.
 pub(crate) fn copy_sources(to: &Path) -> Result<(), Fault> {
-    for part in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
-        copy_file(&root().join(part), &to.join(part))?;
-    }
-    for member in MEMBERS {
-        copy_folder(&root().join(member), &to.join(member))?;
-    }
-    Ok(())
+    copy_folder(&root(), to)
 }
 
-/// Members of the workspace: cargo wants every manifest.
-const MEMBERS: [&str; 9] =
-    ["ops", "engine", "models", "protocol", "client", "tests", "benches", "evidence", "ctrace"];
-/// Large folders that no build needs.
-const DATA: [&str; 4] = ["testdata", "target", "golden", "python"];
+/// Folders that no build needs.
+const DATA: [&str; 5] = ["testdata", "target", "golden", "python", "docs"];
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), Fault> {
     let fault = |fault: std::io::Error| format!("{}: {fault}", from.display());
     for entry in std::fs::read_dir(from).map_err(fault)? {
         let path = entry.map_err(fault)?.path();
         let name = path.file_name().unwrap_or_default();
+        let hidden = name.to_string_lossy().starts_with('.');
         if path.is_dir() {
-            if !DATA.iter().any(|data| name == *data) {
+            if !hidden && !DATA.iter().any(|data| name == *data) {
                 copy_folder(&path, &to.join(name))?;
             }
         } else {

@@ -1,0 +1,58 @@
+//! Inputs that a fuzz target once broke on, and a few seeds of each, through the same bodies, on the
+//! stable compiler. A finding is minimised and put into `fuzz/regressions/TARGET/`.
+
+#[path = "../../fuzz/bodies.rs"]
+mod bodies;
+
+use std::path::{Path, PathBuf};
+
+const TARGETS: [&str; 7] = ["xgboost", "lightgbm", "sklearn", "csv", "npy", "parquet", "program"];
+
+#[test]
+fn what_once_broke_does_not() {
+    for target in TARGETS {
+        for file in files(&root().join("fuzz/regressions").join(target)) {
+            println!("{}", file.display());
+            bodies::run(target, &std::fs::read(file).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_target_is_known_here() {
+    let found: Vec<String> = files(&root().join("fuzz/fuzz_targets"))
+        .iter()
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let mut known = TARGETS;
+    known.sort_unstable();
+    assert_eq!(found, known);
+    for folder in files(&root().join("fuzz/regressions")) {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(known.contains(&name.as_str()) || name == "README.md", "{name}");
+    }
+}
+
+#[test]
+fn the_bodies_take_whole_files() {
+    for (target, file) in [
+        ("xgboost", "models/testdata/xgboost-3.2.0-softprob.json"),
+        ("lightgbm", "models/testdata/lightgbm-4.7.0-multiclass.txt"),
+        ("sklearn", "models/testdata/sklearn-1.9.1-logisticmulti.json"),
+    ] {
+        bodies::run(target, &std::fs::read(root().join(file)).unwrap());
+    }
+    bodies::run("csv", b"a,b,id,note\n1,NA,x,y\n");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// The entries of a folder, in order; none where there is no folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}

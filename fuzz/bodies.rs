@@ -1,0 +1,175 @@
+//! What is done with hostile bytes, one body for each kind of file. The fuzz targets feed it with
+//! invented bytes, `client/tests/fuzz_regressions.rs` with the ones that once broke something.
+//!
+//! A body panics if a promise is broken: an error that is more than one short line, bytes that
+//! decode to a program which encodes to others, backends that disagree on a compiled model. It must not
+//! panic otherwise.
+
+use client::data::{self, Limits, Selection};
+use engine::{
+    Backend, CompileOptions, Evaluation, LabelRule, Model, Output, Precision, Profile, Program,
+    Purpose, RowValues, Rows, Schema, Scores, ShapeClass, SumMode,
+};
+use models::{ImportOptions, Iterations};
+use std::num::NonZeroUsize;
+
+/// Runs the body of a target.
+pub(crate) fn run(target: &str, bytes: &[u8]) {
+    match target {
+        "xgboost" | "lightgbm" | "sklearn" => model(bytes),
+        "csv" | "npy" | "parquet" => rows(target, bytes),
+        "program" => program(bytes),
+        other => panic!("no target {other}"),
+    }
+}
+
+/// A model file: imported, compiled every way, through its bytes, and evaluated.
+fn model(bytes: &[u8]) {
+    for iterations in [None, Some(Iterations::Best), Some(Iterations::All)] {
+        let options = ImportOptions { iterations, ..ImportOptions::default() };
+        match models::import(bytes, &options) {
+            Ok(imported) => {
+                compiled(&imported.model);
+                return;
+            }
+            Err(error) => one_line(&error.to_string()),
+        }
+    }
+}
+
+fn compiled(model: &Model) {
+    for (profile, class, sum, purpose) in [
+        (Profile::Strict, ShapeClass::Auto, SumMode::Source, Purpose::Scores),
+        (Profile::DataOblivious, ShapeClass::Exact, SumMode::Fixed, Purpose::Scores),
+        (Profile::Strict, ShapeClass::Exact, SumMode::Source, Purpose::LeafIds),
+    ] {
+        let options = CompileOptions { profile, class, sum, purpose, precision: None };
+        match engine::compile(model, &options) {
+            Ok(program) => {
+                if let Ok(bytes) = protocol::program::encode(program) {
+                    let program = protocol::program::decode(&bytes).expect("what was encoded");
+                    for scores in evaluated(&program) {
+                        let agree = scores.windows(2).all(|pair| same(&pair[0], &pair[1]));
+                        assert!(agree, "backends disagree: {scores:?}");
+                    }
+                }
+            }
+            Err(error) => one_line(&error.to_string()),
+        }
+    }
+}
+
+/// Program bytes: decoded, encoded again, evaluated. Backends may disagree here: nodes that no compiler
+/// makes can leave a block past its last exit, and what a lookup finds there has no meaning
+/// (`ops::Lanes::lookup`).
+fn program(bytes: &[u8]) {
+    match protocol::program::decode(bytes) {
+        Ok(program) => {
+            let _ = evaluated(&program);
+            let again = protocol::program::encode(program).expect("its names were short enough");
+            // parameters are raw planes: what is not looked at stays as it was
+            assert!(again == bytes, "another form of the same program");
+        }
+        Err(error) => one_line(&error.to_string()),
+    }
+}
+
+/// A few rows, for every output, on every backend.
+fn evaluated(program: &Program) -> Vec<Vec<Scores>> {
+    let shape = program.shape();
+    let cost = engine::cost(shape);
+    // a shape may ask for gigabytes; that is its owner's bill and says nothing about bytes
+    if cost.scratch_bytes > 64 << 20 || cost.tile_steps > 1 << 20 {
+        return Vec::new();
+    }
+    let scores = |output, backend| {
+        let rows = awkward_rows(shape.features as usize, shape.precision);
+        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN };
+        engine::evaluate(program, &rows, &evaluation, &|_| ())
+            .expect("rows and output of the program's own shape")
+    };
+    let outputs = engine::outputs(program).into_iter();
+    outputs
+        .map(|output| Backend::available().into_iter().map(|b| scores(output, b)).collect())
+        .collect()
+}
+
+/// Equal bits; any NaN is any other.
+fn same(a: &Scores, b: &Scores) -> bool {
+    match (a, b) {
+        (Scores::F32 { values: a, .. }, Scores::F32 { values: b, .. }) => {
+            a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan())
+        }
+        (Scores::F64 { values: a, .. }, Scores::F64 { values: b, .. }) => {
+            a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan())
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn awkward_rows(features: usize, precision: Precision) -> Rows {
+    const VALUES: [f64; 11] = [
+        f64::NAN,
+        0.0,
+        -0.0,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        1e-40,
+        -1.5,
+        0.25,
+        3.0,
+        -999.0,
+        1e300,
+    ];
+    let values = VALUES.into_iter().cycle().take(3 * features);
+    let values = match precision {
+        Precision::F32 => RowValues::F32(values.map(|value| value as f32).collect()),
+        Precision::F64 => RowValues::F64(values.collect()),
+    };
+    Rows::try_new(features, values).expect("whole rows")
+}
+
+/// A row file: read by position and by name, with columns copied and dropped, in both widths.
+fn rows(extension: &str, bytes: &[u8]) {
+    let file = tempfile::Builder::new()
+        .suffix(&format!(".{extension}"))
+        .tempfile()
+        .expect("a temporary file");
+    std::fs::write(file.path(), bytes).expect("a temporary file");
+    let limits = Limits { file_bytes: 1 << 20, values: 1 << 20, columns: 1 << 10 };
+    let [a, b, id] = ["a", "b", "id"].map(str::to_owned);
+    let named = schema(Some(vec![a, b]));
+    for (schema, copy, width) in [
+        (&schema(None), vec![], Precision::F32),
+        (&named, vec![], Precision::F64),
+        (&named, vec![id], Precision::F64),
+    ] {
+        let ignore = ["note".to_owned()];
+        let selection =
+            Selection { schema, copy: &copy, ignore: if copy.is_empty() { &[] } else { &ignore } };
+        match data::read(file.path(), &selection, width, &limits) {
+            Ok(table) => {
+                let count = table.rows();
+                let (rows, _) = table.into_rows().expect("whole rows");
+                assert_eq!((rows.count(), rows.features()), (count, 2));
+            }
+            Err(error) => one_line(&error.to_string()),
+        }
+    }
+}
+
+fn schema(feature_names: Option<Vec<String>>) -> Schema {
+    Schema {
+        features: 2,
+        feature_names,
+        label: LabelRule::None,
+        classes: Vec::new(),
+        default_output: Output::Margin,
+    }
+}
+
+fn one_line(text: &str) {
+    assert!(!text.chars().any(char::is_control), "more than a line: {text:?}");
+    assert!(text.len() < 2000, "too long a line: {text:?}");
+    assert!(!text.contains("panicked"), "{text:?}");
+}

@@ -1,0 +1,7 @@
+//! Model files of lightgbm.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::run("lightgbm", bytes));

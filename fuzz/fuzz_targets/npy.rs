@@ -1,0 +1,7 @@
+//! Row files in npy.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::run("npy", bytes));
