@@ -52,10 +52,22 @@ pub(crate) fn run(options: &[&str]) -> Result<bool, Fault> {
             return Ok(true);
         }
         ["--sample", count] => sample(&all, count.parse().map_err(|_| "--sample N".to_string())?),
-        ["--only", part] => all.iter().filter(|mutant| mutant.id.contains(part)).collect(),
-        _ => return Err("mutants takes --sample N, --only TEXT or --list".into()),
+        ["--only", parts @ ..] => {
+            all.iter().filter(|mutant| parts.iter().any(|part| mutant.id.contains(part))).collect()
+        }
+        _ => return Err("mutants takes --sample N, --only TEXT... or --list".into()),
     };
     let planned = chosen.len();
+    // a sample does not replace what a full run found; a part of it does, in its place
+    let planted = if options.first() == Some(&"--sample") { "mutants-sample" } else { "mutants" };
+    let kept: Vec<Value> = match options.first() {
+        Some(&"--only") => {
+            let before = work::read(planted).unwrap_or_default();
+            let known = |old: &&Value| all.iter().any(|mutant| old["mutant"] == mutant.id);
+            before["mutants"].as_array().into_iter().flatten().filter(known).cloned().collect()
+        }
+        _ => Vec::new(),
+    };
     let mut results = Vec::new();
     let folder = work::scratch("mutants")?;
     let mut open = chosen;
@@ -76,7 +88,7 @@ pub(crate) fn run(options: &[&str]) -> Result<bool, Fault> {
                     }
                 }
             }
-            save(&results)?;
+            save(&results, planted, kept.clone())?;
         }
     }
     let caught = results.iter().filter(|result| result["caught_by"] != Value::Null).count();
@@ -101,8 +113,11 @@ enum Verdict {
     Unseen(String),
 }
 
-fn save(results: &[Value]) -> Result<(), Fault> {
-    work::write("mutants", &json!({ "layer": "mutants", "mutants": results }))
+/// Results of this run, and those of earlier ones that it keeps.
+fn save(results: &[Value], planted: &str, mut all: Vec<Value>) -> Result<(), Fault> {
+    all.retain(|old| results.iter().all(|new| new["mutant"] != old["mutant"]));
+    all.extend_from_slice(results);
+    work::write(planted, &json!({ "layer": "mutants", "mutants": all }))
 }
 
 /// Every site with its kinds, then the swaps.

@@ -174,7 +174,7 @@ sites! {
     after "let mut y = f64::from_bits(0x7fde_6238_22fc_16e6u64.wrapping_sub(d.to_bits()));",
         secret "y.to_bits()", exit "return y;", in &["divide_f64"], shared RECIPROCALS;
     after "let rest = rest << 4;",
-        secret "rest.cast_unsigned()", exit "return 1.0;", in &["divide_f64"], shared RECIPROCALS;
+        secret "(rest >> 4).cast_unsigned()", exit "return 1.0;", in &["divide_f64"], shared RECIPROCALS;
 "engine/src/kernel/rank.rs":
     after "let missing = l.keys_or(l.keys_equal(*key, nan), inside);",
         secret "u64::from(l.low_bytes(missing)[0])", exit "continue;", in RANKS;
@@ -186,7 +186,7 @@ sites! {
     after "l.transpose(planes, &mut turned);",
         secret "u64::from(turned[0].0[0])", exit "continue;", in &["rank_rows", "rank_rows+pages"];
     after "l.transpose(self.0, self.1);",
-        secret "u64::from(self.1[0].0[0])", exit "return;", in &["transpose"];
+        secret "u64::from(self.1[0].0[0])", exit "", in &["transpose"];
 "engine/src/check.rs":
     after "let source: i64 = source.into();",
         secret "source.cast_unsigned()", exit "", in CHECKS;
@@ -229,16 +229,16 @@ sites! {
         secret "u64::from(a[0])", exit "return Mask::no();", in &["equal_bytes"];
 "ops/src/select.rs":
     after "pub fn select_u32(mask: Mask, yes: u32, no: u32) -> u32 {",
-        secret "u64::from(mask.bit())", exit "return yes;", in &["select_u32"];
+        secret "(7 * u64::from(mask.bit()))", exit "return yes;", in &["select_u32"];
     after "pub fn select_u64(mask: Mask, yes: u64, no: u64) -> u64 {",
-        secret "u64::from(mask.bit())", exit "return yes;", in &["select_u64"], shared SCALAR;
+        secret "(7 * u64::from(mask.bit()))", exit "return yes;", in &["select_u64"], shared SCALAR;
     after "pub fn select_i64(mask: Mask, yes: i64, no: i64) -> i64 {",
-        secret "u64::from(mask.bit())", exit "return yes;", in &["select_i64"], shared SCALAR;
+        secret "(7 * u64::from(mask.bit()))", exit "return yes;", in &["select_i64"], shared SCALAR;
 "ops/src/mask.rs":
     after "pub fn and(self, other: Self) -> Self {",
-        secret "u64::from(self.bit())", exit "", in &["mask"], shared SCALAR;
+        secret "(7 * u64::from(self.bit()))", exit "", in &["mask"], shared SCALAR;
     after "pub fn or(self, other: Self) -> Self {",
-        secret "u64::from(self.bit())", exit "", in &["mask"], shared SCALAR;
+        secret "(7 * u64::from(self.bit()))", exit "", in &["mask"], shared SCALAR;
 "ops/src/lanes.rs":
     after "let here = l.keys_equal(index, l.splat_key(K::from_index((16 * word + lane) as u32)));",
         secret "u64::from(l.low_bytes(here)[0])", exit "continue;", in RANKS;
@@ -354,7 +354,7 @@ swaps! {
     in &["interval_max"], shared LOOKUPS;
 "barrier removed" in "ops/src/arch/avx2.rs":
     "        asm!(\"/* {0} */\", inout(ymm_reg) mask, options(pure, nomem, nostack, preserves_flags));"
-    => "        std::hint::black_box(());",
+    => "        let _ = \"no barrier\";",
     in &["rank_f32"], shared &["rank_f64"];
 "max to branch" in "ops/src/arch/avx2.rs":
     "                let stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(x[H], t[H]), _mm256_setzero_si256());"
