@@ -7,7 +7,7 @@ an arrow is an arrow.
 import json
 import sys
 
-EVERY = {"ops", "engine", "models", "rules", "protocol", "channel", "client", "ctrace", "ctrace-marker"}
+EVERY = {"ops", "engine", "models", "rules", "protocol", "channel", "client", "ctrace", "ctrace-marker", "evidence"}
 ALLOWED = {
     "ops": set(),
     "engine": {"ops"},
@@ -23,6 +23,7 @@ ALLOWED = {
     "ctrace-toys": {"ctrace", "ctrace-marker"},
     "steal": {"engine", "models", "protocol"},
     "tests": EVERY,
+    "evidence": {"ops", "engine", "protocol", "ctrace-marker"},
     "benches": EVERY,
 }
 

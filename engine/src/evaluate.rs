@@ -5,11 +5,12 @@
 //! the trace knows only the number of rows.
 
 use crate::error::EvaluateError;
+use crate::kernel::TILE;
 use crate::pipeline::{Into, Kind, Part, Pipeline};
 use crate::program::{Program, Step};
 use crate::rows::Rows;
 use crate::schema::{LabelRule, Link, Output};
-use crate::scratch::{BLOCK_ROWS, Scratch};
+use crate::scratch::{BLOCK_ROWS, BLOCK_TILES, Scratch};
 use crate::shape::{ForestShape, Sum};
 use ops::Backend;
 use std::num::NonZeroUsize;
@@ -82,8 +83,9 @@ pub fn evaluate(
     }
     let pipeline = Pipeline::new(program, evaluation)?;
     let done = AtomicUsize::new(0);
+    let tiles = rows.count().div_ceil(TILE).min(BLOCK_TILES);
     let run = |share: Vec<Part<'_>>| {
-        let mut scratch = Scratch::new(shape);
+        let mut scratch = Scratch::new(shape, tiles);
         for part in share {
             let count = part.rows;
             pipeline.run(rows, part, &mut scratch);
@@ -161,4 +163,44 @@ fn deal<'a, T: Send>(
             run(share);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// Which rows each thread gets: its parts, by first row and number.
+    fn dealt(rows: usize, columns: usize, threads: usize) -> Vec<Vec<(usize, usize)>> {
+        let shares = Mutex::new(Vec::new());
+        let mut values = vec![0u32; rows * columns];
+        let threads = NonZeroUsize::new(threads).expect("a thread");
+        deal(&mut values, columns, threads, Into::U32, &|parts: Vec<Part<'_>>| {
+            let parts = parts.iter().map(|part| (part.first, part.rows)).collect();
+            shares.lock().expect("no thread panics").push(parts);
+        });
+        let mut shares = shares.into_inner().expect("no thread panics");
+        shares.sort();
+        shares
+    }
+
+    #[test]
+    fn blocks_are_dealt_by_number_alone() {
+        for (rows, columns) in [(1usize, 1), (64, 3), (511, 1), (512, 2), (513, 1), (5000, 4)] {
+            let blocks = rows.div_ceil(BLOCK_ROWS);
+            for threads in [1, 2, 3, 7] {
+                let used = threads.min(blocks);
+                let expected: Vec<Vec<(usize, usize)>> = (0..used)
+                    .map(|thread| {
+                        (thread..blocks)
+                            .step_by(used)
+                            .map(|block| block * BLOCK_ROWS)
+                            .map(|first| (first, BLOCK_ROWS.min(rows - first)))
+                            .collect()
+                    })
+                    .collect();
+                assert_eq!(dealt(rows, columns, threads), expected);
+            }
+        }
+    }
 }

@@ -30,7 +30,7 @@ pub use error::{CompileError, EvaluateError, ModelError, ProgramError};
 pub use evaluate::{Evaluation, Scores, evaluate, outputs};
 pub use linear::{LINEAR_MAGNITUDE, Linear, LinearParts, Model};
 pub use ops::{Backend, Secret};
-pub use program::{Program, ProgramParts, section_bytes};
+pub use program::{AllegedProgram, Program, ProgramParts, section_bytes};
 pub use rows::{RowValues, Rows};
 pub use schema::{LabelRule, Link, MAX_NAME, Output, Precision, Schema};
 pub use shape::{Profile, Shape, ShapeClass};

@@ -4,7 +4,7 @@ use crate::check;
 use crate::error::ProgramError;
 use crate::schema::{Precision, Schema};
 use crate::shape::{ForestShape, LANES, LinearShape, LinkShape, RankShape, Shape, StepShape};
-use ops::{Key, Line, Secret, Words, bytes_to_lines, lines_to_bytes};
+use ops::{Key, Line, Mask, Secret, Words, bytes_to_lines, lines_to_bytes};
 
 /// A program, ready to evaluate. Only [`compile`](crate::compile) and the checking
 /// [`Program::try_from_parts`] make one, so its parameters fit its shape and no evaluation can
@@ -119,6 +119,18 @@ impl Program {
     /// What is wrong with the public half, by name; [`ProgramError::Parameters`] for anything wrong
     /// with the secret half, in the same time as for a valid one.
     pub fn try_from_parts(parts: ProgramParts) -> Result<Self, ProgramError> {
+        Self::allege(parts)?.judge()
+    }
+
+    /// The first half of [`Program::try_from_parts`]: everything is read and looked at, and whether
+    /// it is a program is still secret. Valid and invalid parameters share one trace.
+    ///
+    /// # Leaks
+    /// The shape and the lengths of the sections.
+    ///
+    /// # Errors
+    /// What is wrong with the public half, by name.
+    pub fn allege(parts: ProgramParts) -> Result<AllegedProgram, ProgramError> {
         check::shape(&parts.shape, &parts.schema)?;
         let expected = section_bytes(&parts.shape);
         let sections = parts.sections.expose();
@@ -137,12 +149,30 @@ impl Program {
             .collect::<Option<Vec<Step>>>()
             .ok_or(ProgramError::SectionLength)?;
         let program = Self { shape: parts.shape, schema: parts.schema, steps };
+        let valid = check::parameters(&program);
+        Ok(AllegedProgram { program, valid })
+    }
+}
+
+/// Parameters that fit their shape in number and have all been looked at. Whether they are a
+/// program is not yet told.
+pub struct AllegedProgram {
+    program: Program,
+    valid: Mask,
+}
+
+impl AllegedProgram {
+    /// A program, or not. Not inlined, so that tools find the one place where this is told.
+    ///
+    /// # Leaks
+    /// Whether the parameters are valid: one bit.
+    ///
+    /// # Errors
+    /// [`ProgramError::Parameters`], whatever is wrong with the parameters.
+    #[inline(never)]
+    pub fn judge(self) -> Result<Program, ProgramError> {
         // Declassified: whether a program is valid is public, why it is not stays secret.
-        if check::parameters(&program).declassify() {
-            Ok(program)
-        } else {
-            Err(ProgramError::Parameters)
-        }
+        if self.valid.declassify() { Ok(self.program) } else { Err(ProgramError::Parameters) }
     }
 }
 

@@ -46,9 +46,10 @@ pub(crate) enum Sums {
 }
 
 impl Scratch {
-    pub(crate) fn new(shape: &Shape) -> Self {
-        let sizes = Sizes::of(shape);
-        let words = BLOCK_ROWS * row_words(shape.features as usize);
+    /// Memory for blocks of at most `tiles` tiles: wiping it costs more than evaluating a few rows.
+    pub(crate) fn new(shape: &Shape, tiles: usize) -> Self {
+        let sizes = Sizes::of(shape, tiles);
+        let words = tiles * TILE * row_words(shape.features as usize);
         let zeros = |n| Secret::new(vec![[Line::default(); LANES]; n]);
         Self {
             keys: match shape.precision {
@@ -58,8 +59,8 @@ impl Scratch {
             rank_rows: Secret::new(vec![Line::default(); sizes.rank_lines]),
             rank_planes: zeros(sizes.plane_pages),
             row_exits: zeros(1),
-            lane_exits: zeros(BLOCK_TILES),
-            skips: Secret::new(vec![[Line::default(); 2]; BLOCK_TILES]),
+            lane_exits: zeros(tiles),
+            skips: Secret::new(vec![[Line::default(); 2]; tiles]),
             sums: match sizes.sum {
                 Sum::SourceF32 => Sums::F32(Secret::new(vec![[0.0; TILE]; sizes.sums])),
                 Sum::SourceF64 => Sums::F64(Secret::new(vec![[0.0; TILE]; sizes.sums])),
@@ -72,9 +73,9 @@ impl Scratch {
         }
     }
 
-    /// Bytes that [`Scratch::new`] allocates for this shape.
+    /// Bytes that [`Scratch::new`] allocates for this shape and whole blocks.
     pub(crate) fn bytes(shape: &Shape) -> u64 {
-        let sizes = Sizes::of(shape);
+        let sizes = Sizes::of(shape, BLOCK_TILES);
         let key = match shape.precision {
             Precision::F32 => 4,
             Precision::F64 => 8,
@@ -97,7 +98,8 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(shape: &Shape) -> Self {
+    fn of(shape: &Shape, tiles: usize) -> Self {
+        let rows = tiles * TILE;
         let mut sizes = Self {
             rank_lines: 0,
             plane_pages: 0,
@@ -111,20 +113,20 @@ impl Sizes {
                 StepShape::Rank(rank) => {
                     let pages = pages(rank);
                     (sizes.rank_lines, sizes.plane_pages) = match shape.profile {
-                        Profile::Strict => (BLOCK_ROWS * pages, pages),
-                        Profile::DataOblivious => (0, BLOCK_TILES * pages),
+                        Profile::Strict => (rows * pages, pages),
+                        Profile::DataOblivious => (0, tiles * pages),
                     };
                 }
                 StepShape::Forest(forest) => {
                     sizes.outputs = forest.outputs();
-                    sizes.sums = BLOCK_TILES * sizes.outputs;
+                    sizes.sums = tiles * sizes.outputs;
                     sizes.sum = forest.sum;
                 }
                 StepShape::Linear(linear) => sizes.outputs = linear.outputs as usize,
                 StepShape::Link(_) => {}
             }
         }
-        sizes.margins = if sizes.sum == Sum::LeafIds { 0 } else { BLOCK_ROWS * sizes.outputs };
+        sizes.margins = if sizes.sum == Sum::LeafIds { 0 } else { rows * sizes.outputs };
         sizes
     }
 }

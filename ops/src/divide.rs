@@ -44,7 +44,8 @@ impl PublicDivisor {
     /// The divisor.
     pub fn divide(&self, x: f64) -> f64 {
         const FRACTION: u64 = (1 << 52) - 1;
-        let bits = x.to_bits();
+        // opaque: rustc 1.95 made the test for zero below a float compare again
+        let bits = std::hint::black_box(x.to_bits());
         let sign = bits & (1 << 63);
         let exponent = (bits >> 52) & 0x7ff;
         let significand = (bits & FRACTION) | (1 << 52);

@@ -1,8 +1,13 @@
 //! Lanes on AVX2: 64 bytes in two registers, lookups by four `vpshufb` and selects.
+//!
+//! AVX2 has no opmasks, but it has `vpmaskmovd`: rustc 1.95 folded a select of keys and its store
+//! into a store under the secret mask. So a select's mask passes an empty `asm!`, and the compiler no
+//! longer knows that its lanes are all ones or all zeros.
 
 use super::Kernel;
 use crate::lanes::{KeyLanes, Lanes, count_all, scan_keys};
 use crate::line::{LINE, Line, Words};
+use std::arch::asm;
 use std::arch::x86_64::*;
 
 /// Proof that this CPU has AVX2.
@@ -36,6 +41,17 @@ fn load_raw<T, const N: usize>(from: &T) -> [__m256i; N] {
     // SAFETY: the reference is to `32 * N` readable bytes, aligned to 32 at least; vectors are plain
     // bytes.
     unsafe { std::ptr::read(std::ptr::from_ref(from).cast()) }
+}
+
+/// Keeps the compiler from knowing what a mask is.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn opaque(mut mask: __m256i) -> __m256i {
+    // SAFETY: the empty assembly does nothing to the register that it names.
+    unsafe {
+        asm!("/* {0} */", inout(ymm_reg) mask, options(pure, nomem, nostack, preserves_flags));
+    }
+    mask
 }
 
 /// One expression for each vector of a value. Not a closure: closures and `array::map` do not carry
@@ -138,10 +154,10 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn select(self, mask: Self::Bytes, yes: Self::Bytes, no: Self::Bytes) -> Self::Bytes {
         each!(2, H => {
-            with_token!(_mm256_or_si256(
-                _mm256_and_si256(mask[H], yes[H]),
-                _mm256_andnot_si256(mask[H], no[H])
-            ))
+            with_token!({
+                let mask = opaque(mask[H]);
+                _mm256_or_si256(_mm256_and_si256(mask, yes[H]), _mm256_andnot_si256(mask, no[H]))
+            })
         })
     }
 
@@ -291,10 +307,11 @@ macro_rules! key_lanes {
             #[inline(always)]
             fn keys_select(self, mask: Self::Keys, yes: Self::Keys, no: Self::Keys) -> Self::Keys {
                 each!($vectors, V => {
-                    with_token!(_mm256_or_si256(
-                        _mm256_and_si256(mask[V], yes[V]),
-                        _mm256_andnot_si256(mask[V], no[V])
-                    ))
+                    with_token!({
+                        let mask = opaque(mask[V]);
+                        let (yes, no) = (yes[V], no[V]);
+                        _mm256_or_si256(_mm256_and_si256(mask, yes), _mm256_andnot_si256(mask, no))
+                    })
                 })
             }
 

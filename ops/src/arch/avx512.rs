@@ -1,8 +1,9 @@
 //! Lanes on AVX-512 with VBMI: 64 bytes in one register, lookups by `vpermb`.
 //!
 //! Opmasks stay in registers and never touch a memory operand: every loaded value passes an empty
-//! `asm!`, so that the compiler cannot fold the load into an instruction that runs under a mask.
-//! `CONTRIBUTING.md` tells what it does otherwise.
+//! `asm!`, so that the compiler cannot fold the load into an instruction that runs under a mask, and
+//! so does what is blended into an array, which may be in memory: the compiler would fold the blend
+//! and its store. `CONTRIBUTING.md` tells what it does otherwise.
 
 use super::Kernel;
 use crate::lanes::{KeyLanes, Lanes};
@@ -38,10 +39,10 @@ fn run_detected<K: Kernel>(token: Avx512, kernel: K) -> K::Output {
     kernel.run(token)
 }
 
-/// Keeps a loaded value in a register of its own.
+/// Keeps a value in a register of its own.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn loaded(mut value: __m512i) -> __m512i {
+fn alone(mut value: __m512i) -> __m512i {
     // SAFETY: the empty assembly does nothing to the register that it names.
     unsafe {
         asm!("/* {0} */", inout(zmm_reg) value, options(pure, nomem, nostack, preserves_flags));
@@ -55,7 +56,7 @@ fn load_raw<T>(from: &T) -> __m512i {
         assert!(size_of::<T>() == 64 && align_of::<T>() >= 64);
     }
     // SAFETY: the reference is to 64 readable bytes, aligned to 64; every caller holds an `Avx512`.
-    unsafe { loaded(_mm512_load_si512(std::ptr::from_ref(from).cast())) }
+    unsafe { alone(_mm512_load_si512(std::ptr::from_ref(from).cast())) }
 }
 
 /// Every intrinsic below needs features that the token proves.
@@ -269,7 +270,7 @@ impl KeyLanes<i32> for Avx512 {
                 let at = row * words + 2 * pair;
                 let (low, high) = (load_raw(&rows[at]), load_raw(&rows[at + 1]));
                 let found = with_token!(_mm512_permutex2var_epi32(low, index, high));
-                *picked = with_token!(_mm512_mask_mov_epi32(*picked, here, found));
+                *picked = with_token!(alone(_mm512_mask_mov_epi32(*picked, here, found)));
             }
         }
         picked
@@ -500,7 +501,7 @@ impl KeyLanes<i64> for Avx512 {
                     with_token!({
                         let here = _mm512_cmpeq_epi64_mask(window[half], number);
                         let found = _mm512_permutex2var_epi64(low, index[half], high);
-                        picked[half] = _mm512_mask_mov_epi64(picked[half], here, found);
+                        picked[half] = alone(_mm512_mask_mov_epi64(picked[half], here, found));
                     });
                 }
             }

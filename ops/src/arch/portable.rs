@@ -2,7 +2,7 @@
 //!
 //! Not byte by byte: the compiler knows what a comparison of two bytes is, however it is spelled,
 //! and where it leaves a lane over from vectorising it may turn `max` into a branch (rustc 1.95 did:
-//! `tests/tests/constant_time.rs` tells the story). Of eight bytes in a word it knows nothing.
+//! the regression suite of `evidence` tells the story). Of eight bytes in a word it knows nothing.
 
 use super::Kernel;
 use crate::lanes::{KeyLanes, Lanes, count_all, scan_keys};
