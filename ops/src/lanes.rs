@@ -15,6 +15,10 @@ use crate::order::Key;
 pub trait Lanes: Copy + KeyLanes<i32> + KeyLanes<i64> {
     /// 64 bytes in registers.
     type Bytes: Copy;
+    /// A part of a line of 512 bits that fits one register.
+    type Plane: Copy;
+    /// Parts of a line.
+    const PARTS: usize;
     /// Rows that share one load of a kernel's parameters, as the registers allow.
     const ROWS: usize;
 
@@ -49,6 +53,15 @@ pub trait Lanes: Copy + KeyLanes<i32> + KeyLanes<i64> {
     fn lookup(self, table: &Line, entries: usize, index: Self::Bytes) -> Self::Bytes;
     /// Transposes 64 x 64 bytes.
     fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]);
+    /// Reads one part of a line of bits.
+    fn load_plane(self, line: &Line, part: usize) -> Self::Plane;
+    /// Writes one part of a line of bits.
+    fn store_plane(self, plane: Self::Plane, line: &mut Line, part: usize);
+    /// Bit by bit, `yes` where the mask has a one, `no` where it has a zero.
+    fn mux(self, mask: Self::Plane, yes: Self::Plane, no: Self::Plane) -> Self::Plane;
+    /// Turns the bits of eight lines: bit `i` of byte `n` of result `j` is bit `j` of byte `n` of
+    /// value `i`.
+    fn turn_bits(self, values: [Self::Bytes; 8]) -> [Self::Bytes; 8];
     /// 64 words from their four byte planes, lowest first. Word `i` belongs to lane
     /// `Self::order_32(i)`: backends put them in whatever order is cheapest.
     fn words_32(self, planes: [Self::Bytes; 4]) -> [u32; LINE];
@@ -94,6 +107,30 @@ pub trait KeyLanes<K: Key>: Copy {
     /// the middles below and above entry `i`; entry 0 is not used.
     fn count_at_most(self, table: &[Words<K>], keys: [Self::Keys; 4]) -> [Self::Keys; 4];
 }
+
+/// [`Lanes::turn_bits`] by three rounds of swaps, each of all pairs of values whose numbers differ
+/// in one bit. `l.swap_bits::<SHIFT>(a, b, mask)` exchanges the bits of `a` under `mask << SHIFT`
+/// with those of `b` under `mask`. A macro and not a function, so that each backend's instructions
+/// are at hand where it is used.
+macro_rules! turn_bits_by_swaps {
+    ($l:ident, $values:ident) => {{
+        let [a, b, c, d, e, f, g, h] = $values;
+        let (a, b) = $l.swap_bits::<1>(a, b, 0x55);
+        let (c, d) = $l.swap_bits::<1>(c, d, 0x55);
+        let (e, f) = $l.swap_bits::<1>(e, f, 0x55);
+        let (g, h) = $l.swap_bits::<1>(g, h, 0x55);
+        let (a, c) = $l.swap_bits::<2>(a, c, 0x33);
+        let (b, d) = $l.swap_bits::<2>(b, d, 0x33);
+        let (e, g) = $l.swap_bits::<2>(e, g, 0x33);
+        let (f, h) = $l.swap_bits::<2>(f, h, 0x33);
+        let (a, e) = $l.swap_bits::<4>(a, e, 0x0f);
+        let (b, f) = $l.swap_bits::<4>(b, f, 0x0f);
+        let (c, g) = $l.swap_bits::<4>(c, g, 0x0f);
+        let (d, h) = $l.swap_bits::<4>(d, h, 0x0f);
+        [a, b, c, d, e, f, g, h]
+    }};
+}
+pub(crate) use turn_bits_by_swaps;
 
 /// [`KeyLanes::pick_keys`] by letting every key pass by.
 #[inline(always)]

@@ -5,7 +5,7 @@
 //! longer knows that its lanes are all ones or all zeros.
 
 use super::Kernel;
-use crate::lanes::{KeyLanes, Lanes, count_all, scan_keys};
+use crate::lanes::{KeyLanes, Lanes, count_all, scan_keys, turn_bits_by_swaps};
 use crate::line::{LINE, Line, Words};
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -83,27 +83,198 @@ macro_rules! with_token {
 }
 
 impl Avx2 {
-    /// One half of a lookup: 32 lanes, any of 64 entries.
+    /// The bits of `a` under `mask << shift` change places with those of `b` under `mask`.
+    #[inline(always)]
+    fn swap_bits<const SHIFT: i32>(
+        self,
+        a: [__m256i; 2],
+        b: [__m256i; 2],
+        mask: u8,
+    ) -> ([__m256i; 2], [__m256i; 2]) {
+        let change = each!(2, H => with_token!({
+            let mask = _mm256_set1_epi8(mask.cast_signed());
+            _mm256_and_si256(_mm256_xor_si256(_mm256_srli_epi64::<SHIFT>(a[H]), b[H]), mask)
+        }));
+        (
+            each!(2, H => {
+                with_token!(_mm256_xor_si256(a[H], _mm256_slli_epi64::<SHIFT>(change[H])))
+            }),
+            each!(2, H => with_token!(_mm256_xor_si256(b[H], change[H]))),
+        )
+    }
+
+    /// One half of a lookup: 32 lanes, any of 64 entries. `vpshufb` gives zero where an index has
+    /// its highest bit set: after the exclusive or, only indices of the right sixteen are below 16,
+    /// and adding 0x70 with saturation sets that bit for all others. What is done to the index does
+    /// not depend on the table, so that lookups in several tables share it.
     #[inline(always)]
     fn lookup_half(self, table: &Line, entries: usize, index: __m256i) -> __m256i {
         let (sixteens, _) = table.0.as_chunks::<16>();
-        let page = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x30)));
-        let low = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x0f)));
+        let index = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x3f)));
         let mut out = with_token!(_mm256_setzero_si256());
         for (number, sixteen) in sixteens.iter().enumerate().take(entries.div_ceil(16)) {
             // SAFETY: 16 readable bytes, no alignment asked for; the token proves AVX2.
             let part =
                 unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(sixteen.as_ptr().cast())) };
-            let here = with_token!(_mm256_cmpeq_epi8(page, _mm256_set1_epi8(16 * number as i8)));
-            let value = with_token!(_mm256_shuffle_epi8(part, low));
-            out = with_token!(_mm256_or_si256(out, _mm256_and_si256(here, value)));
+            out = with_token!({
+                let own = _mm256_xor_si256(index, _mm256_set1_epi8(16 * number as i8));
+                let own = _mm256_adds_epu8(own, _mm256_set1_epi8(0x70));
+                _mm256_or_si256(out, _mm256_shuffle_epi8(part, own))
+            });
         }
         out
+    }
+
+    /// [`KeyLanes::pick_keys`] for keys of 32 bits: each eight keys of a row are looked up, and each
+    /// lane keeps what it found in its own eight.
+    #[inline(always)]
+    fn pick_32(self, rows: &[Words<i32>], index: [__m256i; 2]) -> [[__m256i; 2]; 16] {
+        let words = rows.len() / 16;
+        let eights = each!(2, H => with_token!(_mm256_srli_epi32::<3>(index[H])));
+        let mut picked = [[with_token!(_mm256_setzero_si256()); 2]; 16];
+        for (row, picked) in picked.iter_mut().enumerate() {
+            for (number, word) in rows[row * words..][..words].iter().enumerate() {
+                for (half, keys) in load_raw::<_, 2>(word).into_iter().enumerate() {
+                    let eight = with_token!(_mm256_set1_epi32((2 * number + half) as i32));
+                    *picked = each!(2, H => with_token!({
+                        let here = _mm256_cmpeq_epi32(eights[H], eight);
+                        let found = _mm256_permutevar8x32_epi32(keys, index[H]);
+                        _mm256_or_si256(picked[H], _mm256_and_si256(here, found))
+                    }));
+                }
+            }
+        }
+        picked
+    }
+
+    /// Transposes 8 x 8 words of 32 bits.
+    #[inline(always)]
+    fn transpose_8(self, a: [__m256i; 8]) -> [__m256i; 8] {
+        let mut b = a;
+        for i in 0..4 {
+            b[i] = with_token!(_mm256_unpacklo_epi32(a[2 * i], a[2 * i + 1]));
+            b[i + 4] = with_token!(_mm256_unpackhi_epi32(a[2 * i], a[2 * i + 1]));
+        }
+        // b[i] has words 0 and 1 of rows 2i and 2i + 1 in each half, b[i + 4] words 2 and 3
+        let mut c = b;
+        for i in 0..4 {
+            let (low, high) = (b[2 * i], b[2 * i + 1]);
+            c[2 * i] = with_token!(_mm256_unpacklo_epi64(low, high));
+            c[2 * i + 1] = with_token!(_mm256_unpackhi_epi64(low, high));
+        }
+        // c[j], c[2 + j]: word j of rows 0 to 3 and 4 to 7; c[4 + j], c[6 + j]: word 2 + j
+        let mut d = c;
+        for j in 0..4 {
+            let at = 4 * (j / 2) + j % 2;
+            d[j] = with_token!(_mm256_permute2x128_si256::<0x20>(c[at], c[at + 2]));
+            d[j + 4] = with_token!(_mm256_permute2x128_si256::<0x31>(c[at], c[at + 2]));
+        }
+        d
+    }
+
+    /// [`KeyLanes::transpose_keys`] for keys of 32 bits, in four squares.
+    #[inline(always)]
+    fn transpose_32(self, keys: [[__m256i; 2]; 16]) -> [[__m256i; 2]; 16] {
+        let mut turned = keys;
+        for row in 0..2 {
+            for column in 0..2 {
+                let mut square = [keys[0][0]; 8];
+                for (i, square) in square.iter_mut().enumerate() {
+                    *square = keys[8 * row + i][column];
+                }
+                for (i, square) in self.transpose_8(square).into_iter().enumerate() {
+                    turned[8 * column + i][row] = square;
+                }
+            }
+        }
+        turned
+    }
+
+    /// [`KeyLanes::count_at_most`] for keys of 32 bits: a search among registers.
+    #[inline(always)]
+    fn search_32(self, table: &[Words<i32>], keys: [[__m256i; 2]; 4]) -> [[__m256i; 2]; 4] {
+        let mut counts = keys;
+        for counts in counts.iter_mut().flatten() {
+            *counts = match table.len() {
+                1 => self.search_eight::<0>(table, *counts),
+                2 => self.search_eight::<1>(table, *counts),
+                4 => self.search_eight::<2>(table, *counts),
+                8 => self.search_eight::<3>(table, *counts),
+                _ => self.search_eight::<4>(table, *counts),
+            };
+        }
+        counts
+    }
+
+    /// Searches a tree of `16 * 2^MORE - 1` thresholds for eight keys. The first four levels are in
+    /// one word, each further level in twice as many.
+    #[inline(always)]
+    fn search_eight<const MORE: usize>(self, table: &[Words<i32>], keys: __m256i) -> __m256i {
+        let [low, high]: [__m256i; 2] = load_raw(&table[0]);
+        let mut at = with_token!(_mm256_set1_epi32(1));
+        for part in [low, low, low, high] {
+            at = self.descend_32(at, keys, with_token!(_mm256_permutevar8x32_epi32(part, at)));
+        }
+        if MORE >= 1 {
+            at = self.descend_32(at, keys, self.entry_32::<2, 28>(&table[1..2], at));
+        }
+        if MORE >= 2 {
+            at = self.descend_32(at, keys, self.entry_32::<4, 27>(&table[2..4], at));
+        }
+        if MORE >= 3 {
+            at = self.descend_32(at, keys, self.entry_32::<8, 26>(&table[4..8], at));
+        }
+        if MORE >= 4 {
+            at = self.descend_32(at, keys, self.entry_32::<16, 25>(&table[8..16], at));
+        }
+        with_token!(_mm256_sub_epi32(at, _mm256_set1_epi32(16 << MORE)))
+    }
+
+    /// Entry `at` of a level that stands in `N` vectors. The lowest three bits of `at` look up in
+    /// each, the bits above choose among them, the highest first; `SHIFT` brings that to the top.
+    #[inline(always)]
+    fn entry_32<const N: usize, const SHIFT: i32>(
+        self,
+        level: &[Words<i32>],
+        at: __m256i,
+    ) -> __m256i {
+        let mut found = [at; N];
+        for (pair, word) in found.chunks_exact_mut(2).zip(level) {
+            let [low, high]: [__m256i; 2] = load_raw(word);
+            pair[0] = with_token!(_mm256_permutevar8x32_epi32(low, at));
+            pair[1] = with_token!(_mm256_permutevar8x32_epi32(high, at));
+        }
+        let mut choice = with_token!(_mm256_slli_epi32::<SHIFT>(at));
+        let mut count = N / 2;
+        while count > 0 {
+            for i in 0..count {
+                found[i] = with_token!(_mm256_castps_si256(_mm256_blendv_ps(
+                    _mm256_castsi256_ps(found[i]),
+                    _mm256_castsi256_ps(found[i + count]),
+                    _mm256_castsi256_ps(choice),
+                )));
+            }
+            choice = with_token!(_mm256_add_epi32(choice, choice));
+            count /= 2;
+        }
+        found[0]
+    }
+
+    /// `2 at`, and one more where the key is at or above the threshold.
+    #[inline(always)]
+    fn descend_32(self, at: __m256i, key: __m256i, threshold: __m256i) -> __m256i {
+        with_token!({
+            let below = _mm256_cmpgt_epi32(threshold, key);
+            let right = _mm256_add_epi32(_mm256_add_epi32(at, at), _mm256_set1_epi32(1));
+            _mm256_add_epi32(right, below)
+        })
     }
 }
 
 impl Lanes for Avx2 {
     type Bytes = [__m256i; 2];
+    type Plane = __m256i;
+    const PARTS: usize = 2;
     const ROWS: usize = 2;
 
     #[inline(always)]
@@ -212,6 +383,28 @@ impl Lanes for Avx2 {
         }
     }
 
+    #[inline(always)]
+    fn load_plane(self, line: &Line, part: usize) -> Self::Plane {
+        load_raw::<_, 2>(line)[part]
+    }
+
+    #[inline(always)]
+    fn store_plane(self, plane: Self::Plane, line: &mut Line, part: usize) {
+        let (halves, _) = line.0.as_chunks_mut::<32>();
+        // SAFETY: 32 writable bytes, no alignment asked for; the token proves AVX2.
+        unsafe { _mm256_storeu_si256(halves[part].as_mut_ptr().cast(), plane) }
+    }
+
+    #[inline(always)]
+    fn mux(self, mask: Self::Plane, yes: Self::Plane, no: Self::Plane) -> Self::Plane {
+        with_token!(_mm256_or_si256(_mm256_and_si256(mask, yes), _mm256_andnot_si256(mask, no)))
+    }
+
+    #[inline(always)]
+    fn turn_bits(self, values: [Self::Bytes; 8]) -> [Self::Bytes; 8] {
+        turn_bits_by_swaps!(self, values)
+    }
+
     /// Unpacks bytes to words within each 16-byte part.
     #[inline(always)]
     fn words_32(self, planes: [Self::Bytes; 4]) -> [u32; LINE] {
@@ -262,7 +455,7 @@ impl Lanes for Avx2 {
 }
 
 macro_rules! key_lanes {
-    ($key:ty, $vectors:tt, $splat:ident, $equal:ident, $greater:ident, $sub:ident) => {
+    ($key:ty, $vectors:tt, $splat:ident, $equal:ident, $greater:ident, $sub:ident, $pick:path, $transpose:path, $count:path) => {
         impl KeyLanes<$key> for Avx2 {
             type Keys = [__m256i; $vectors];
 
@@ -324,21 +517,12 @@ macro_rules! key_lanes {
 
             #[inline(always)]
             fn pick_keys(self, rows: &[Words<$key>], index: Self::Keys) -> [Self::Keys; 16] {
-                scan_keys(self, rows, index)
+                $pick(self, rows, index)
             }
 
             #[inline(always)]
             fn transpose_keys(self, keys: [Self::Keys; 16]) -> [Self::Keys; 16] {
-                // SAFETY: vectors and words are the same plain bytes.
-                let from: [[$key; 16]; 16] = unsafe { std::mem::transmute(keys) };
-                let mut to = [[0; 16]; 16];
-                for (i, to) in to.iter_mut().enumerate() {
-                    for (to, from) in to.iter_mut().zip(&from) {
-                        *to = from[i];
-                    }
-                }
-                // SAFETY: vectors and words are the same plain bytes.
-                unsafe { std::mem::transmute(to) }
+                $transpose(self, keys)
             }
 
             #[inline(always)]
@@ -347,11 +531,46 @@ macro_rules! key_lanes {
                 table: &[Words<$key>],
                 keys: [Self::Keys; 4],
             ) -> [Self::Keys; 4] {
-                count_all(self, table, keys)
+                $count(self, table, keys)
             }
         }
     };
 }
 
-key_lanes!(i32, 2, _mm256_set1_epi32, _mm256_cmpeq_epi32, _mm256_cmpgt_epi32, _mm256_sub_epi32);
-key_lanes!(i64, 4, _mm256_set1_epi64x, _mm256_cmpeq_epi64, _mm256_cmpgt_epi64, _mm256_sub_epi64);
+key_lanes!(
+    i32,
+    2,
+    _mm256_set1_epi32,
+    _mm256_cmpeq_epi32,
+    _mm256_cmpgt_epi32,
+    _mm256_sub_epi32,
+    Avx2::pick_32,
+    Avx2::transpose_32,
+    Avx2::search_32
+);
+key_lanes!(
+    i64,
+    4,
+    _mm256_set1_epi64x,
+    _mm256_cmpeq_epi64,
+    _mm256_cmpgt_epi64,
+    _mm256_sub_epi64,
+    scan_keys,
+    transpose_64,
+    count_all
+);
+
+/// [`KeyLanes::transpose_keys`] for keys of 64 bits.
+#[inline(always)]
+fn transpose_64(_: Avx2, keys: [[__m256i; 4]; 16]) -> [[__m256i; 4]; 16] {
+    // SAFETY: vectors and words are the same plain bytes.
+    let from: [[i64; 16]; 16] = unsafe { std::mem::transmute(keys) };
+    let mut to = [[0; 16]; 16];
+    for (i, to) in to.iter_mut().enumerate() {
+        for (to, from) in to.iter_mut().zip(&from) {
+            *to = from[i];
+        }
+    }
+    // SAFETY: vectors and words are the same plain bytes.
+    unsafe { std::mem::transmute(to) }
+}

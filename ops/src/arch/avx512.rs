@@ -6,7 +6,7 @@
 //! and its store. `CONTRIBUTING.md` tells what it does otherwise.
 
 use super::Kernel;
-use crate::lanes::{KeyLanes, Lanes};
+use crate::lanes::{KeyLanes, Lanes, turn_bits_by_swaps};
 use crate::line::{LINE, Line, Words};
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -68,6 +68,17 @@ macro_rules! with_token {
 }
 
 impl Avx512 {
+    /// The bits of `a` under `mask << shift` change places with those of `b` under `mask`.
+    #[inline(always)]
+    fn swap_bits<const SHIFT: u32>(self, a: __m512i, b: __m512i, mask: u8) -> (__m512i, __m512i) {
+        with_token!({
+            let mask = _mm512_set1_epi8(mask.cast_signed());
+            let moved = _mm512_srli_epi64::<SHIFT>(a);
+            let change = _mm512_and_si512(_mm512_xor_si512(moved, b), mask);
+            (_mm512_xor_si512(a, _mm512_slli_epi64::<SHIFT>(change)), _mm512_xor_si512(b, change))
+        })
+    }
+
     /// Bytes of four planes side by side.
     #[inline(always)]
     fn unpack_32(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
@@ -86,6 +97,8 @@ impl Avx512 {
 
 impl Lanes for Avx512 {
     type Bytes = __m512i;
+    type Plane = __m512i;
+    const PARTS: usize = 1;
     const ROWS: usize = 8;
 
     #[inline(always)]
@@ -175,6 +188,26 @@ impl Lanes for Avx512 {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn load_plane(self, line: &Line, _part: usize) -> Self::Plane {
+        load_raw(line)
+    }
+
+    #[inline(always)]
+    fn store_plane(self, plane: Self::Plane, line: &mut Line, _part: usize) {
+        self.store(plane, line);
+    }
+
+    #[inline(always)]
+    fn mux(self, mask: Self::Plane, yes: Self::Plane, no: Self::Plane) -> Self::Plane {
+        self.select(mask, yes, no)
+    }
+
+    #[inline(always)]
+    fn turn_bits(self, values: [Self::Bytes; 8]) -> [Self::Bytes; 8] {
+        turn_bits_by_swaps!(self, values)
     }
 
     /// Unpacks bytes to words within each 16-byte part.

@@ -5,7 +5,7 @@
 //! the regression suite of `evidence` tells the story). Of eight bytes in a word it knows nothing.
 
 use super::Kernel;
-use crate::lanes::{KeyLanes, Lanes, count_all, scan_keys};
+use crate::lanes::{KeyLanes, Lanes, count_all, scan_keys, turn_bits_by_swaps};
 use crate::line::{LINE, Line, Words};
 
 #[derive(Clone, Copy)]
@@ -73,8 +73,20 @@ fn byte(bytes: &Bytes, lane: usize) -> u64 {
     (bytes[lane / 8] >> (8 * (lane % 8))) & 0xff
 }
 
+impl Portable {
+    /// The bits of `a` under `mask << SHIFT` change places with those of `b` under `mask`.
+    #[inline(always)]
+    fn swap_bits<const SHIFT: u32>(self, a: Bytes, b: Bytes, mask: u8) -> (Bytes, Bytes) {
+        let mask = u64::from(mask) * LOW;
+        let change = zip(a, b, |a, b| ((a >> SHIFT) ^ b) & mask);
+        (zip(a, change, |a, change| a ^ (change << SHIFT)), zip(b, change, |b, change| b ^ change))
+    }
+}
+
 impl Lanes for Portable {
     type Bytes = Bytes;
+    type Plane = u64;
+    const PARTS: usize = 8;
     const ROWS: usize = 4;
 
     #[inline(always)]
@@ -166,6 +178,26 @@ impl Lanes for Portable {
             number += 1;
         }
         values[0]
+    }
+
+    #[inline(always)]
+    fn load_plane(self, line: &Line, part: usize) -> Self::Plane {
+        u64::from_le_bytes(line.0.as_chunks::<8>().0[part])
+    }
+
+    #[inline(always)]
+    fn store_plane(self, plane: Self::Plane, line: &mut Line, part: usize) {
+        line.0.as_chunks_mut::<8>().0[part] = plane.to_le_bytes();
+    }
+
+    #[inline(always)]
+    fn mux(self, mask: Self::Plane, yes: Self::Plane, no: Self::Plane) -> Self::Plane {
+        pick(mask, yes, no)
+    }
+
+    #[inline(always)]
+    fn turn_bits(self, values: [Self::Bytes; 8]) -> [Self::Bytes; 8] {
+        turn_bits_by_swaps!(self, values)
     }
 
     #[inline(always)]

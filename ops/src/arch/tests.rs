@@ -143,6 +143,47 @@ proptest! {
     }
 }
 
+struct BitOps<'a> {
+    values: &'a [Line; 8],
+    turned: &'a mut [Line; 8],
+    chosen: &'a mut Line,
+}
+impl Kernel for BitOps<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let [a, b, c, d, e, f, g, h] = self.values;
+        let turned = l.turn_bits([a, b, c, d, e, f, g, h].map(|line| l.load(line)));
+        for (value, line) in turned.into_iter().zip(self.turned) {
+            l.store(value, line);
+        }
+        for part in 0..L::PARTS {
+            let [mask, yes, no] = [a, b, c].map(|line| l.load_plane(line, part));
+            l.store_plane(l.mux(mask, yes, no), self.chosen, part);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn bits(lines in proptest::collection::vec(line(), 8)) {
+        let values: [Line; 8] = lines.try_into().unwrap();
+        for backend in Backend::available() {
+            let (mut turned, mut chosen) = ([Line::default(); 8], Line::default());
+            backend.run(BitOps { values: &values, turned: &mut turned, chosen: &mut chosen });
+            for byte in 0..LINE {
+                let [mask, yes, no] = [values[0].0[byte], values[1].0[byte], values[2].0[byte]];
+                prop_assert_eq!(chosen.0[byte], (mask & yes) | (!mask & no), "{}", backend.name());
+                for (j, turned) in turned.iter().enumerate() {
+                    let expected =
+                        (0..8).fold(0, |bits, i| bits | (values[i].0[byte] >> j & 1) << i);
+                    prop_assert_eq!(turned.0[byte], expected, "{}", backend.name());
+                }
+            }
+        }
+    }
+}
+
 struct Transpose<'a>(&'a [Line; LINE], &'a mut [Line; LINE]);
 impl Kernel for Transpose<'_> {
     type Output = ();
