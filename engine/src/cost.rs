@@ -4,6 +4,7 @@ use crate::kernel::row_words;
 use crate::program::section_bytes;
 use crate::scratch::{BLOCK_TILES, Scratch, pages};
 use crate::shape::{LANES, Profile, Shape, StepShape, Sum};
+use crate::sliced::Sliced;
 
 /// Memory and work of a program. A function of the shape: the same for every program of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +18,10 @@ pub struct Cost {
     pub tile_steps: u64,
     /// Rows that share one read of the parameters.
     pub block_rows: u64,
-    /// The kernel that walks the trees.
+    /// Most bytes of what a program of profile `data-oblivious` keeps beside its parameters.
+    pub layout_bytes: u64,
+    /// The kernel that walks the trees; where `bit-sliced` does not pay, single blocks of a model
+    /// are evaluated by `interval-max-rows`.
     pub kernel: &'static str,
 }
 
@@ -40,7 +44,7 @@ pub fn cost(shape: &Shape) -> Cost {
             StepShape::Forest(forest) => {
                 kernel = match shape.profile {
                     Profile::Strict => "interval-max",
-                    Profile::DataOblivious => "interval-max-rows",
+                    Profile::DataOblivious => "bit-sliced",
                 };
                 let nodes = forest.lane_groups() as u64 * u64::from(forest.nodes);
                 let lookups = (forest.exit_planes() * forest.exit_lines()) as u64;
@@ -52,7 +56,14 @@ pub fn cost(shape: &Shape) -> Cost {
             StepShape::Link(_) => LANES as u64,
         };
     }
+    let layout_bytes = match shape.steps.as_slice() {
+        [_, StepShape::Forest(forest), ..] if shape.profile == Profile::DataOblivious => {
+            Sliced::bytes(forest)
+        }
+        _ => 0,
+    };
     Cost {
+        layout_bytes,
         program_bytes: section_bytes(shape).into_iter().sum(),
         scratch_bytes: Scratch::bytes(shape),
         tile_steps: steps,

@@ -4,6 +4,7 @@
 //! mask to memory. A kernel's entry is a public, non-generic function that names the backend, so
 //! that the machine code that was checked can be found in the binary that ships.
 
+mod bit_sliced;
 mod exponential;
 mod interval_max;
 mod interval_max_rows;
@@ -14,6 +15,7 @@ mod link;
 mod rank;
 mod transpose;
 
+pub use bit_sliced::{Asked, MAX_DEPTH, PLANE_TILES, SlicedTree, bit_sliced, threshold_planes};
 pub use interval_max::interval_max;
 pub use interval_max_rows::{RankPlanes, interval_max_rows};
 pub use keys::{order_keys_f32, order_keys_f64, row_words};

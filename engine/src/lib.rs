@@ -21,6 +21,7 @@ mod rows;
 mod schema;
 mod scratch;
 pub mod shape;
+mod sliced;
 
 pub use check::{MAX_BLOCKS, MAX_PROGRAM_BYTES, shape as check_shape};
 pub use compile::{CompileOptions, Purpose, SumMode, compile};

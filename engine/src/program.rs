@@ -3,7 +3,10 @@
 use crate::check;
 use crate::error::ProgramError;
 use crate::schema::{Precision, Schema};
-use crate::shape::{ForestShape, LANES, LinearShape, LinkShape, RankShape, Shape, StepShape};
+use crate::shape::{
+    ForestShape, LANES, LinearShape, LinkShape, Profile, RankShape, Shape, StepShape,
+};
+use crate::sliced::Sliced;
 use ops::{Key, Line, Mask, Secret, Words, bytes_to_lines, lines_to_bytes};
 
 /// A program, ready to evaluate. Only [`compile`](crate::compile) and the checking
@@ -58,6 +61,8 @@ pub(crate) struct ForestParameters {
     pub(crate) exits: Secret<Vec<Line>>,
     /// Where each output's sum starts: raw bits of the sum's number type.
     pub(crate) base: Secret<Vec<u64>>,
+    /// The same forest for the bit-sliced kernel, in profile `data-oblivious`.
+    pub(crate) sliced: Option<Sliced>,
 }
 
 /// Lines of one node: slot, threshold rank, shift and reach, and the page of the slot where there
@@ -68,7 +73,18 @@ pub(crate) fn node_planes(rank: &RankShape) -> usize {
 
 impl Program {
     pub(crate) fn new(shape: Shape, schema: Schema, steps: Vec<Step>) -> Self {
-        Self { shape, schema, steps }
+        Self { shape, schema, steps }.laid_out()
+    }
+
+    /// Lays the forest out for the bit-sliced kernel, where the profile lets the model show.
+    fn laid_out(mut self) -> Self {
+        let Profile::DataOblivious = self.shape.profile else { return self };
+        if let [Step::Rank(rank, _), Step::Forest(forest, parameters), ..] =
+            self.steps.as_mut_slice()
+        {
+            parameters.sliced = Some(Sliced::new(rank, forest, parameters));
+        }
+        self
     }
 
     /// The public half.
@@ -172,7 +188,11 @@ impl AllegedProgram {
     #[inline(never)]
     pub fn judge(self) -> Result<Program, ProgramError> {
         // Declassified: whether a program is valid is public, why it is not stays secret.
-        if self.valid.declassify() { Ok(self.program) } else { Err(ProgramError::Parameters) }
+        if self.valid.declassify() {
+            Ok(self.program.laid_out())
+        } else {
+            Err(ProgramError::Parameters)
+        }
     }
 }
 
@@ -233,6 +253,7 @@ fn read_step<'a>(
                 ends: Secret::new(bytes_to_lines(next())?),
                 exits: Secret::new(bytes_to_lines(next())?),
                 base: Secret::new(bytes_to_bits(next())?),
+                sliced: None,
             },
         ),
         StepShape::Linear(linear) => Step::Linear(*linear, Secret::new(bytes_to_bits(next())?)),

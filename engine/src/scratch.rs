@@ -3,12 +3,16 @@
 use crate::kernel::{TILE, row_words};
 use crate::schema::Precision;
 use crate::shape::{LANES, Profile, RankShape, Shape, StepShape, Sum};
+use crate::sliced::Sliced;
 use ops::{Line, Secret, Words};
 
 /// Tiles of rows that pass by each table before the next table is read.
 pub(crate) const BLOCK_TILES: usize = 8;
 /// Rows in a block of tiles.
 pub(crate) const BLOCK_ROWS: usize = BLOCK_TILES * TILE;
+
+/// Tiles from which on the bit-sliced kernel pays: it evaluates all eight in any case.
+pub(crate) const SLICED_TILES: usize = 2;
 
 /// One thread's memory. All of it is secret, and wiped on drop.
 pub(crate) struct Scratch {
@@ -17,6 +21,8 @@ pub(crate) struct Scratch {
     pub(crate) rank_rows: Secret<Vec<Line>>,
     /// `tiles x pages`: ranks, the rows of a slot side by side; one tile at a time in strict.
     pub(crate) rank_planes: Secret<Vec<[Line; LANES]>>,
+    /// Planes of thresholds (data-oblivious only).
+    pub(crate) planes: Secret<Vec<Line>>,
     /// One tile's exits, a line for each row.
     pub(crate) row_exits: Secret<Vec<[Line; TILE]>>,
     /// `tiles`: exits, a line for each lane.
@@ -58,6 +64,7 @@ impl Scratch {
             },
             rank_rows: Secret::new(vec![Line::default(); sizes.rank_lines]),
             rank_planes: zeros(sizes.plane_pages),
+            planes: Secret::new(vec![Line::default(); sizes.planes]),
             row_exits: zeros(1),
             lane_exits: zeros(tiles),
             skips: Secret::new(vec![[Line::default(); 2]; tiles]),
@@ -81,8 +88,10 @@ impl Scratch {
             Precision::F64 => 8,
         };
         let keys = BLOCK_ROWS * row_words(shape.features as usize) * 16 * key;
-        let lines =
-            sizes.rank_lines + (sizes.plane_pages + 1 + BLOCK_TILES) * LANES + BLOCK_TILES * 2;
+        let lines = sizes.rank_lines
+            + sizes.planes
+            + (sizes.plane_pages + 1 + BLOCK_TILES) * LANES
+            + BLOCK_TILES * 2;
         let sums = sizes.sums * TILE * sizes.sum.value_bytes();
         (keys + lines * 64 + sums + (2 * sizes.margins + sizes.outputs) * 8) as u64
     }
@@ -91,6 +100,7 @@ impl Scratch {
 struct Sizes {
     rank_lines: usize,
     plane_pages: usize,
+    planes: usize,
     sums: usize,
     sum: Sum,
     margins: usize,
@@ -103,11 +113,18 @@ impl Sizes {
         let mut sizes = Self {
             rank_lines: 0,
             plane_pages: 0,
+            planes: 0,
             sums: 0,
             sum: Sum::SourceF64,
             margins: 0,
             outputs: 0,
         };
+        if let [StepShape::Rank(rank), StepShape::Forest(forest), ..] = shape.steps.as_slice()
+            && shape.profile == Profile::DataOblivious
+            && tiles >= SLICED_TILES
+        {
+            sizes.planes = Sliced::planes(rank, forest);
+        }
         for step in &shape.steps {
             match step {
                 StepShape::Rank(rank) => {

@@ -134,6 +134,7 @@ pub(crate) fn forest_parameters(
         ends: Secret::new(ends),
         exits: Secret::new(exits),
         base: Secret::new(base),
+        sliced: None,
     }
 }
 

@@ -4,8 +4,9 @@ use crate::kernel::{self, Exits, LeafTiles, Slots, TILE};
 use crate::pipeline::by_row;
 use crate::program::{ForestParameters, RankParameters, node_planes};
 use crate::rows::{Rows, SecretValues};
-use crate::scratch::{Keys, Scratch, Sums, pages};
+use crate::scratch::{Keys, SLICED_TILES, Scratch, Sums, pages};
 use crate::shape::{ForestShape, LANES, Profile, RankShape, Sum};
+use crate::sliced::Sliced;
 use ops::{Backend, Line, PublicDivisor, Words, fixed_to_f64};
 
 /// A forest's steps with their parameters.
@@ -45,11 +46,36 @@ impl<'a> Forest<'a> {
             self.rank(backend, profile, group, rows.features(), tiles, scratch);
             let per_group = self.shape.lane_groups_per_rank_group as usize;
             let lane_groups = group * per_group..(group + 1) * per_group;
+            if let Some(sliced) = self.sliced(tiles) {
+                self.planes(backend, sliced, group, tiles, scratch);
+            }
             for lane_group in lane_groups.start..lane_groups.end.min(self.shape.lane_groups()) {
                 self.exits(backend, profile, lane_group, tiles, scratch);
                 self.leaves(backend, lane_group, tiles, scratch);
             }
         }
+    }
+
+    /// The layout for the bit-sliced kernel, where there are rows enough for it to pay.
+    fn sliced(&self, tiles: usize) -> Option<&'a Sliced> {
+        self.parameters.sliced.as_ref().filter(|_| tiles >= SLICED_TILES)
+    }
+
+    /// The planes of a rank group's thresholds.
+    fn planes(
+        &self,
+        backend: Backend,
+        sliced: &Sliced,
+        group: usize,
+        tiles: usize,
+        scratch: &mut Scratch,
+    ) {
+        let pages = pages(&self.rank);
+        let ranks = &scratch.rank_planes.expose()[..tiles * pages];
+        let (zeros, planes) = scratch.planes.expose_mut().split_at_mut(1);
+        zeros.fill(Line::default());
+        let planes = &mut planes[..sliced.asked_planes(group)];
+        kernel::threshold_planes(backend, ranks, pages, sliced.asked(group), planes);
     }
 
     /// The sums of `count` rows to margins.
@@ -137,6 +163,13 @@ impl<'a> Forest<'a> {
         let node_lines = self.shape.nodes as usize * planes;
         let nodes = &self.parameters.nodes.expose()[lane_group * node_lines..][..node_lines];
         let end = &self.parameters.ends.expose()[lane_group];
+        let mut others = [true; LANES];
+        if let Some(sliced) = self.sliced(tiles) {
+            others = sliced.others(lane_group);
+            let places = &mut scratch.lane_exits.expose_mut()[..tiles];
+            let planes = scratch.planes.expose();
+            kernel::bit_sliced(backend, sliced.trees(lane_group), planes, places);
+        }
         for tile in 0..tiles {
             let lane_exits = &mut scratch.lane_exits.expose_mut()[tile];
             match profile {
@@ -149,7 +182,9 @@ impl<'a> Forest<'a> {
                 }
                 Profile::DataOblivious => {
                     let ranks = &scratch.rank_planes.expose()[tile * pages..][..pages];
-                    kernel::interval_max_rows(backend, nodes, planes, end, ranks, lane_exits);
+                    kernel::interval_max_rows(
+                        backend, &others, nodes, planes, end, ranks, lane_exits,
+                    );
                 }
             }
         }
@@ -159,12 +194,16 @@ impl<'a> Forest<'a> {
         let block_lines = self.shape.exit_planes() * self.shape.exit_lines();
         let first_block = lane_group * LANES;
         let blocks = LANES.min(self.shape.total_blocks() - first_block);
-        let all: &[Line] = self.parameters.exits.expose();
+        let (all, entries) = match self.sliced(tiles) {
+            // places are those of complete trees: any of a table may be named
+            Some(sliced) => (sliced.exits(), self.shape.exit_lines() * LANES),
+            None => (self.parameters.exits.expose().as_slice(), self.shape.nodes as usize + 1),
+        };
         let exits = Exits {
             tables: &all[first_block * block_lines..][..blocks * block_lines],
             first_block,
             blocks_per_sequence: self.shape.blocks as usize,
-            exits: self.shape.nodes as usize + 1,
+            exits: entries,
             skip_bytes: self.shape.skip_bytes as usize,
             leaf_width: self.shape.leaf_width as usize,
         };

@@ -145,9 +145,10 @@ fn label(rule: LabelRule) -> Facts {
 }
 
 fn cost(shape: &Shape) -> Facts {
-    let Cost { program_bytes, scratch_bytes, tile_steps, block_rows, kernel } = engine::cost(shape);
+    let Cost { program_bytes, layout_bytes, scratch_bytes, tile_steps, block_rows, kernel } = engine::cost(shape);
     vec![
         ("program_bytes", one(program_bytes)),
+        ("layout_bytes", one(layout_bytes)),
         ("scratch_bytes_per_thread", one(scratch_bytes)),
         ("steps_per_64_rows", one(tile_steps)),
         ("rows_per_block", one(block_rows)),
