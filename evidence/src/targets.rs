@@ -6,6 +6,7 @@ mod link;
 mod ops_primitives;
 mod pipeline;
 mod rank;
+mod sliced;
 mod values;
 
 use crate::layout::Layout;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Target> {
         values::add(&mut targets, backend);
         rank::add(&mut targets, backend);
         exits::add(&mut targets, backend);
+        sliced::add(&mut targets, backend);
         link::add(&mut targets, backend);
     }
     check::add(&mut targets);
@@ -49,8 +51,11 @@ fn kernel(
         backend,
         profile,
         planted: None,
-        // the strict target of the same kernel tries the same rows, and more
-        long: profile == Profile::DataOblivious && !name.starts_with("interval_max_rows"),
+        // where there is a strict target of the same kernel, it tries the same rows, and more
+        long: profile == Profile::DataOblivious
+            && !["interval_max_rows", "threshold_planes", "bit_sliced"]
+                .iter()
+                .any(|alone| name.starts_with(alone)),
         kernel: name,
         make: Box::new(move || Backend::named(backend).map(&make)),
     });
