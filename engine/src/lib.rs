@@ -18,6 +18,7 @@ mod linear;
 mod pipeline;
 mod program;
 mod rows;
+pub mod rule;
 mod schema;
 mod scratch;
 pub mod shape;

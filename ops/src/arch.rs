@@ -64,6 +64,17 @@ impl Backend {
         }
     }
 
+    /// The same backend, or AVX2 in place of AVX-512: for loops that the compiler vectorises by
+    /// itself. Without AVX-512 there are no opmasks, so it can't put a secret one on memory.
+    pub fn without_opmasks(self) -> Backend {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => avx2::Avx2::detect()
+                .map_or(Backend(Kind::Portable), |token| Backend(Kind::Avx2(token))),
+            _ => self,
+        }
+    }
+
     /// Runs a kernel with this backend's lanes: the one dispatch.
     #[inline(always)]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
