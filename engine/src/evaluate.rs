@@ -120,7 +120,7 @@ pub fn outputs(program: &Program) -> Vec<Output> {
 }
 
 /// The outputs that a program of this shape can give: none for a rule.
-pub(crate) fn shape_outputs(shape: &Shape) -> Vec<Output> {
+pub fn shape_outputs(shape: &Shape) -> Vec<Output> {
     let steps = &shape.steps;
     let leaf_ids = steps
         .iter()

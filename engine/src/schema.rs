@@ -14,7 +14,7 @@ pub enum Precision {
 }
 
 /// What an evaluation hands out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Output {
     /// The raw sum, before the link.
     Margin,
