@@ -146,7 +146,7 @@ impl Graph {
         match self.public(mask) {
             Some(0) => no,
             Some(_) => yes,
-            None if yes == no => yes,
+            // even of equal sides: when a value is known must not hang on what it is
             None => self.make(Op::Select, vec![mask, yes, no]),
         }
     }

@@ -5,6 +5,7 @@ mod case;
 mod forest;
 mod npy;
 mod random;
+pub mod rule;
 
 pub use case::Case;
 pub use forest::{Answer, answer};
