@@ -98,6 +98,8 @@ struct Checker<'a> {
     models: Vec<Model>,
     /// In an assertion, `rows` is a name.
     asserting: bool,
+    /// In a LET, the name that is not a value yet.
+    defining: Option<String>,
 }
 
 impl<'a> Checker<'a> {
@@ -116,6 +118,7 @@ impl<'a> Checker<'a> {
             releases: Vec::new(),
             models: Vec::new(),
             asserting: false,
+            defining: None,
         }
     }
 
@@ -170,7 +173,10 @@ impl<'a> Checker<'a> {
             }
             StatementKind::Let { name, value } => {
                 self.fresh(name)?;
-                let value = self.expression(value)?;
+                self.defining = Some(name.text.clone());
+                let value = self.expression(value);
+                self.defining = None;
+                let value = value?;
                 self.names.insert(name.text.clone(), Meaning::Value(value));
                 Ok(())
             }

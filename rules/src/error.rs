@@ -63,7 +63,10 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     known
         .filter(|other| other.len() <= CLIP)
         .map(|other| (distance(other), other))
-        .filter(|(far, other)| *far <= 1 + other.len().min(name.len()) / 3)
+        .filter(|(far, other)| {
+            let length = other.len().min(name.len());
+            *far <= 1 + length / 3 && *far < length
+        })
         .min()
         .map(|(_, other)| other)
 }

@@ -74,15 +74,17 @@ impl Checker<'_> {
                 let mend = "the number of rows stands in ASSERT only; count with count(test)";
                 Err(RuleError::new(at, "`rows` outside of an assertion", mend))
             }
+            None if self.defining.as_deref() == Some(name) => {
+                let what = format!("`{}` uses itself", clip(name));
+                let mend = "there is no recursion: name the parts with LET, one after the other";
+                Err(RuleError::new(at, what, mend))
+            }
             None => {
                 let what = format!("there is no value `{}`", clip(name));
                 let known = self.names.keys().map(String::as_str);
                 let mend = match nearest(name, known) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        "declare it before: INPUT, PARAM, PUBLIC or LET; a name can't use itself"
-                            .into()
-                    }
+                    None => "declare it before: INPUT, PARAM, PUBLIC or LET".into(),
                 };
                 Err(RuleError::new(at, what, mend))
             }
