@@ -147,7 +147,20 @@ def sanctions():
              {"outputs": {"amount": total, "hits": hits}, "rows": 40, "clamped": {}})
 
 
+def triage():
+    """Patients: measurements of the demo's held-out rows, the rest made up. The expected result needs
+    the model: `client/tests/command/rule.rs` computes it from `tautochrone score`."""
+    folder, dice = HERE / "triage", random.Random(9)
+    document(folder / "hospital.json", {"soon": 20, "now": 40})
+    with open(HERE / "demo" / "rows.csv") as file:
+        cells = list(csv.reader(file))[1:41]
+    rows = [row + [dice.randrange(18, 95), dice.randrange(0, 250), truth(dice.random() < 0.3)] for row in cells]
+    header = [f"cell_{n}" for n in range(30)] + ["age", "days_waiting", "urgent"]
+    table(folder / "patients.csv", header, rows)
+
+
 if __name__ == "__main__":
+    triage()
     auction()
     credit()
     eligibility()

@@ -4,9 +4,11 @@
 
 mod print;
 mod random;
+mod targets;
 
 pub use print::print;
 pub use random::{RandomRule, random_rule};
+pub use targets::{RuleTarget, rule_targets};
 
 use engine::rule::{Kind, Per, RuleColumn};
 use rules::ast::{Expr, ExprKind, Operator, Rule, StatementKind};

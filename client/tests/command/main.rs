@@ -4,6 +4,7 @@ mod bench;
 // `ulimit -v` binds on Linux only
 #[cfg(target_os = "linux")]
 mod malformed;
+mod rule;
 mod score;
 mod support;
 mod usage;

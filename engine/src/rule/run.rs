@@ -218,15 +218,20 @@ impl<'a> Machine<'a> {
         let mut calls = self.calls.iter_mut();
         for instruction in &self.section.code {
             // the targets leave the lanes while the operands are read; no operand is a target
-            let mut into: Vec<Vec<i64>> = Vec::new();
-            for &target in instruction.targets() {
-                into.push(std::mem::take(&mut lanes[target as usize]));
+            let mut single: Vec<i64> = Vec::new();
+            let mut several: Vec<Vec<i64>> = Vec::new();
+            match instruction.targets() {
+                [target] => single = std::mem::take(&mut lanes[*target as usize]),
+                targets => {
+                    let taken = targets.iter().map(|&t| std::mem::take(&mut lanes[t as usize]));
+                    several.extend(taken);
+                }
             }
             let at = |cell: Cell| match cell {
                 Cell::Lane(lane) => Source::Lane(&lanes[lane as usize]),
                 Cell::Scalar(scalar) => Source::One(scalars[scalar as usize]),
             };
-            let mut only = into.first_mut().map_or(&mut [][..], |lane| &mut lane[..rows]);
+            let only = if single.is_empty() { &mut [][..] } else { &mut single[..rows] };
             results.steps += 1;
             match instruction {
                 Instruction::Load { column, .. } => {
@@ -268,13 +273,21 @@ impl<'a> Machine<'a> {
                 }
                 Instruction::Wide { op, a, b, .. } => {
                     let (a, b) = (a.map(at), b.map(at));
-                    let mut into: Vec<&mut [i64]> =
-                        into.iter_mut().map(|lane| &mut lane[..rows]).collect();
-                    rule_wide(backend, *op, a, b, &mut into);
+                    if several.is_empty() {
+                        rule_wide(backend, *op, a, b, &mut [only]);
+                    } else {
+                        let mut into: Vec<&mut [i64]> =
+                            several.iter_mut().map(|lane| &mut lane[..rows]).collect();
+                        rule_wide(backend, *op, a, b, &mut into);
+                    }
                 }
                 Instruction::Model { features, answer, .. } => {
                     if let Some(call) = calls.next() {
-                        call.run(rows, features, *answer, &at, &mut into);
+                        let into = match several.as_mut_slice() {
+                            [] => std::slice::from_mut(&mut single),
+                            several => several,
+                        };
+                        call.run(rows, features, *answer, &at, into);
                     }
                 }
                 Instruction::Fold { fold, a, into } => {
@@ -289,15 +302,20 @@ impl<'a> Machine<'a> {
                 }
                 Instruction::Emit { a, output } => {
                     // Declassified: this cell is what the rule releases.
-                    only = &mut results.rows[*output as usize][first..first + rows];
+                    let released = &mut results.rows[*output as usize][first..first + rows];
                     match at(*a) {
-                        Source::Lane(cells) => only.copy_from_slice(&cells[..rows]),
-                        Source::One(cell) => only.fill(cell),
+                        Source::Lane(cells) => released.copy_from_slice(&cells[..rows]),
+                        Source::One(cell) => released.fill(cell),
                     }
                 }
             }
-            for (&target, lane) in instruction.targets().iter().zip(into) {
-                lanes[target as usize] = lane;
+            match instruction.targets() {
+                [target] => lanes[*target as usize] = single,
+                targets => {
+                    for (&target, lane) in targets.iter().zip(several) {
+                        lanes[target as usize] = lane;
+                    }
+                }
             }
         }
     }
