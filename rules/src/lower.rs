@@ -200,37 +200,11 @@ struct SectionBuilder<'a> {
 }
 
 impl SectionBuilder<'_> {
-    /// Nodes in order, but each column right before its first use, so that few lanes are alive.
+    /// Operands right before what reads them, so that few lanes are alive and the rest of a block
+    /// stays in the nearest cache.
     fn build(&mut self) {
-        let lowering = self.lowering;
-        let graph = lowering.graph;
-        let mut order: Vec<Id> = Vec::new();
-        let mut placed = vec![false; graph.len()];
-        for id in 0..graph.len() as Id {
-            if !lowering.needed[id as usize] || lowering.runs(id) != self.level {
-                continue;
-            }
-            let node = graph.node(id);
-            if matches!(node.op, Op::Constant(_) | Op::Parameter(_) | Op::Load(_)) {
-                continue;
-            }
-            if matches!(node.op, Op::Part(_)) {
-                continue;
-            }
-            for &operand in &node.operands {
-                if matches!(graph.node(operand).op, Op::Load(_))
-                    && graph.level(operand) == self.level
-                    && !std::mem::replace(&mut placed[operand as usize], true)
-                {
-                    order.push(operand);
-                }
-            }
-            order.push(id);
-        }
-        let loads = lowering.parts.loads.iter();
-        order.extend(
-            loads.filter(|&&load| graph.level(load) == self.level && !placed[load as usize]),
-        );
+        let graph = self.lowering.graph;
+        let order = self.order();
 
         // the place in the order after which a value is not read any more
         let mut last: HashMap<Id, usize> = HashMap::new();
@@ -241,7 +215,8 @@ impl SectionBuilder<'_> {
         }
         let mut parts: HashMap<Id, Vec<(u32, Id)>> = HashMap::new();
         for id in 0..graph.len() as Id {
-            if let (true, Op::Part(part)) = (lowering.needed[id as usize], &graph.node(id).op) {
+            if let (true, Op::Part(part)) = (self.lowering.needed[id as usize], &graph.node(id).op)
+            {
                 parts.entry(graph.node(id).operands[0]).or_default().push((*part, id));
             }
         }
@@ -282,6 +257,51 @@ impl SectionBuilder<'_> {
                 self.section.code.extend(outputs.iter().map(emit));
             }
         }
+    }
+
+    /// This section's nodes, each after its operands: depth first from what is released, folded or
+    /// read by a later section, then whatever is left, such as columns that nothing reads.
+    fn order(&self) -> Vec<Id> {
+        let lowering = self.lowering;
+        let graph = lowering.graph;
+        let here = |id: Id| {
+            lowering.needed[id as usize]
+                && lowering.runs(id) == self.level
+                && !matches!(graph.node(id).op, Op::Constant(_) | Op::Parameter(_))
+        };
+        let root = |&id: &Id| {
+            let fold = matches!(graph.node(id).op, Op::Fold(_) | Op::FoldFirst(_));
+            fold || lowering.emits.contains_key(&id) || lowering.scalar.contains_key(&id)
+        };
+        let all = || (0..graph.len() as Id).filter(|&id| here(id));
+        let mut order = Vec::new();
+        let mut seen = vec![false; graph.len()];
+        for start in all().filter(root).chain(all()) {
+            // a stack of nodes and how many of their operands are done
+            let mut open: Vec<(Id, usize)> = Vec::new();
+            if !std::mem::replace(&mut seen[start as usize], true) {
+                open.push((start, 0));
+            }
+            while let Some((id, done)) = open.last_mut() {
+                let operands = &graph.node(*id).operands;
+                match operands.get(*done) {
+                    Some(&operand) => {
+                        *done += 1;
+                        if here(operand) && !std::mem::replace(&mut seen[operand as usize], true) {
+                            open.push((operand, 0));
+                        }
+                    }
+                    None => {
+                        // a part comes with its whole
+                        if !matches!(graph.node(*id).op, Op::Part(_)) {
+                            order.push(*id);
+                        }
+                        open.pop();
+                    }
+                }
+            }
+        }
+        order
     }
 
     fn lane(&mut self) -> u32 {

@@ -1,7 +1,7 @@
 //! Rule instructions: one branch-free loop over a block of cells each.
 //!
 //! Bodies are plain word arithmetic from `ops::word`, vectorised by the compiler for the backend.
-//! They run without AVX-512 (`Backend::without_opmasks`), so no opmask can reach memory; where a
+//! They run without AVX-512 (`Backend::run_without_opmasks`), so no opmask can reach memory; where a
 //! loop selects by a comparison of its own, the comparison is arithmetic on signs.
 
 use crate::rule::{Binary, Fold, Rounding, Wide};
@@ -44,24 +44,26 @@ pub enum Raw<'a> {
     F64(&'a [f64]),
 }
 
-/// Runs the body once for each shape of operand, so that each has a loop of its own.
+/// Runs the body once for each shape of operand, so that each has a loop of its own. Lanes are cut to
+/// the number of rows here, inside the kernel: so the loops need no check of bounds, and vectorise.
 macro_rules! by_source {
-    ($($name:ident = $source:expr),+ => $body:expr) => {
-        by_source!(@ [$($name = $source),+] $body)
+    ($rows:expr; $($name:ident = $source:expr),+ => $body:expr) => {
+        by_source!(@ $rows; [$($name = $source),+] $body)
     };
-    (@ [$name:ident = $source:expr $(, $more:ident = $rest:expr)*] $body:expr) => {
+    (@ $rows:expr; [$name:ident = $source:expr $(, $more:ident = $rest:expr)*] $body:expr) => {
         match $source {
             Source::Lane(cells) => {
+                let cells = &cells[..$rows];
                 let $name = |row: usize| cells[row];
-                by_source!(@ [$($more = $rest),*] $body)
+                by_source!(@ $rows; [$($more = $rest),*] $body)
             }
             Source::One(cell) => {
                 let $name = |_: usize| cell;
-                by_source!(@ [$($more = $rest),*] $body)
+                by_source!(@ $rows; [$($more = $rest),*] $body)
             }
         }
     };
-    (@ [] $body:expr) => { $body };
+    (@ $rows:expr; [] $body:expr) => { $body };
 }
 
 #[inline(always)]
@@ -71,22 +73,12 @@ fn fill(into: &mut [i64], cell: impl Fn(usize) -> i64) {
     }
 }
 
-/// Operands of the length of the result, so that the loops need no check of bounds.
-fn fit<'a>(source: Source<'a>, rows: usize) -> Source<'a> {
-    match source {
-        Source::Lane(cells) => Source::Lane(&cells[..rows]),
-        one => one,
-    }
-}
-
 /// Two cells to one.
 ///
 /// # Leaks
 /// The operation, the lengths, and which operands are lanes.
 pub fn rule_binary(backend: Backend, op: Binary, a: Source<'_>, b: Source<'_>, into: &mut [i64]) {
-    let rows = into.len();
-    let (a, b) = (fit(a, rows), fit(b, rows));
-    backend.without_opmasks().run(BinaryKernel { op, a, b, into });
+    backend.run_without_opmasks(BinaryKernel { op, a, b, into });
 }
 
 struct BinaryKernel<'a> {
@@ -125,7 +117,8 @@ impl Kernel for BinaryKernel<'_> {
 impl BinaryKernel<'_> {
     #[inline(always)]
     fn each(self, op: impl Fn(i64, i64) -> i64) {
-        by_source!(a = self.a, b = self.b => fill(self.into, |row| op(a(row), b(row))));
+        let rows = self.into.len();
+        by_source!(rows; a = self.a, b = self.b => fill(self.into, |row| op(a(row), b(row))));
     }
 }
 
@@ -140,9 +133,7 @@ pub fn rule_select(
     no: Source<'_>,
     into: &mut [i64],
 ) {
-    let rows = into.len();
-    let [mask, yes, no] = [mask, yes, no].map(|source| fit(source, rows));
-    backend.without_opmasks().run(SelectKernel { mask, yes, no, into });
+    backend.run_without_opmasks(SelectKernel { mask, yes, no, into });
 }
 
 struct SelectKernel<'a> {
@@ -156,7 +147,8 @@ impl Kernel for SelectKernel<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
-        by_source!(mask = self.mask, yes = self.yes, no = self.no =>
+        let rows = self.into.len();
+        by_source!(rows; mask = self.mask, yes = self.yes, no = self.no =>
             fill(self.into, |row| choose(mask(row), yes(row), no(row))));
     }
 }
@@ -169,9 +161,8 @@ impl Kernel for SelectKernel<'_> {
 /// # Panics
 /// If the divisor is zero: a shape with one is refused.
 pub fn rule_divide(backend: Backend, a: Source<'_>, by: i64, rounding: Rounding, into: &mut [i64]) {
-    let a = fit(a, into.len());
     let divisor = IntegerDivisor::new(by).expect("a checked shape divides by no zero");
-    backend.without_opmasks().run(DivideKernel { a, divisor, rounding, into });
+    backend.run_without_opmasks(DivideKernel { a, divisor, rounding, into });
 }
 
 struct DivideKernel<'a> {
@@ -187,7 +178,8 @@ impl Kernel for DivideKernel<'_> {
     fn run<L: Lanes>(self, _: L) {
         let by = self.divisor.get();
         let divisor = &self.divisor;
-        by_source!(a = self.a => match self.rounding {
+        let rows = self.into.len();
+        by_source!(rows; a = self.a => match self.rounding {
             Rounding::Floor if by > 0 && by.cast_unsigned().is_power_of_two() => {
                 let shift = by.trailing_zeros();
                 fill(self.into, |row| a(row) >> shift);
@@ -209,9 +201,7 @@ pub fn rule_lookup(
     entry: Source<'_>,
     into: &mut [i64],
 ) {
-    let rows = into.len();
-    let (index, entry) = (fit(index, rows), fit(entry, rows));
-    backend.without_opmasks().run(LookupKernel { index, place: place as i64, entry, into });
+    backend.run_without_opmasks(LookupKernel { index, place: place as i64, entry, into });
 }
 
 struct LookupKernel<'a> {
@@ -226,7 +216,8 @@ impl Kernel for LookupKernel<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
         let place = self.place;
-        by_source!(index = self.index, entry = self.entry => {
+        let rows = self.into.len();
+        by_source!(rows; index = self.index, entry = self.entry => {
             for (row, into) in self.into.iter_mut().enumerate() {
                 *into |= !nonzero_difference(index(row), place) & entry(row);
             }
@@ -245,9 +236,7 @@ fn nonzero_difference(a: i64, b: i64) -> i64 {
 /// # Leaks
 /// The lengths, and which operands are lanes.
 pub fn rule_member(backend: Backend, a: Source<'_>, entry: Source<'_>, into: &mut [i64]) {
-    let rows = into.len();
-    let (a, entry) = (fit(a, rows), fit(entry, rows));
-    backend.without_opmasks().run(MemberKernel { a, entry, into });
+    backend.run_without_opmasks(MemberKernel { a, entry, into });
 }
 
 struct MemberKernel<'a> {
@@ -260,7 +249,8 @@ impl Kernel for MemberKernel<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
-        by_source!(a = self.a, entry = self.entry => {
+        let rows = self.into.len();
+        by_source!(rows; a = self.a, entry = self.entry => {
             for (row, into) in self.into.iter_mut().enumerate() {
                 *into |= same(a(row), entry(row));
             }
@@ -278,9 +268,7 @@ pub fn rule_wide_member(
     entry: [Source<'_>; 4],
     into: &mut [i64],
 ) {
-    let rows = into.len();
-    let (a, entry) = (a.map(|a| fit(a, rows)), entry.map(|entry| fit(entry, rows)));
-    backend.without_opmasks().run(WideMemberKernel { a, entry, into });
+    backend.run_without_opmasks(WideMemberKernel { a, entry, into });
 }
 
 struct WideMemberKernel<'a> {
@@ -326,7 +314,7 @@ pub fn rule_wide(
     b: [Source<'_>; 4],
     into: &mut [&mut [i64]],
 ) {
-    backend.without_opmasks().run(WideKernel { op, a, b, into });
+    backend.run_without_opmasks(WideKernel { op, a, b, into });
 }
 
 struct WideKernel<'a, 'b> {
@@ -370,7 +358,7 @@ impl Kernel for WideKernel<'_, '_> {
 /// # Leaks
 /// The kind of fold, the length, and whether the operand is a lane.
 pub fn rule_fold(backend: Backend, fold: Fold, start: i64, a: Source<'_>, rows: usize) -> i64 {
-    backend.without_opmasks().run(FoldKernel { fold, start, a: fit(a, rows), rows })
+    backend.run_without_opmasks(FoldKernel { fold, start, a, rows })
 }
 
 struct FoldKernel<'a> {
@@ -385,7 +373,7 @@ impl Kernel for FoldKernel<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) -> i64 {
         let (start, rows) = (self.start, 0..self.rows);
-        by_source!(a = self.a => match self.fold {
+        by_source!(self.rows; a = self.a => match self.fold {
             Fold::Sum => rows.fold(start, |all, row| all.wrapping_add(a(row))),
             Fold::And => rows.fold(start, |all, row| all & a(row)),
             Fold::Or => rows.fold(start, |all, row| all | a(row)),
@@ -407,8 +395,7 @@ pub fn rule_fold_first(
     first: usize,
     rows: usize,
 ) -> (i64, i64) {
-    let a = fit(a, rows);
-    backend.without_opmasks().run(FoldFirstKernel { fold, start, a, first, rows })
+    backend.run_without_opmasks(FoldFirstKernel { fold, start, a, first, rows })
 }
 
 struct FoldFirstKernel<'a> {
@@ -441,7 +428,7 @@ impl Kernel for FoldFirstKernel<'_> {
 /// # Leaks
 /// The kind of column, the range, and the length.
 pub fn rule_load(backend: Backend, raw: Raw<'_>, low: i64, high: i64, into: &mut [i64]) -> u64 {
-    backend.without_opmasks().run(LoadKernel { raw, low, high, into })
+    backend.run_without_opmasks(LoadKernel { raw, low, high, into })
 }
 
 struct LoadKernel<'a> {

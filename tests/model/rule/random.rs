@@ -592,7 +592,8 @@ impl Make {
             10 => match kind {
                 Kind::I64 => call("int", vec![self.value(Kind::Bool, None, when, depth)]),
                 _ => {
-                    let x = self.small(Kind::I64, when, depth);
+                    let x = self.value(Kind::I64, None, when, depth);
+                    let x = call("clamp", vec![x, number(-1000), number(1000)]);
                     call("fixed", vec![x, number(fixed)])
                 }
             },

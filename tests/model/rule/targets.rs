@@ -112,9 +112,7 @@ impl RuleTarget {
         let rule = self.shape();
         let (own, mut rest) = secret.split_at(rule.parameters.len() * 8);
         let mut sections = vec![own.to_vec()];
-        for model in self.models() {
-            sections.extend(model);
-        }
+        sections.extend(self.models());
         let mut take = |bytes: usize| {
             let (now, later) = rest.split_at(bytes);
             rest = later;
@@ -144,9 +142,9 @@ impl RuleTarget {
     }
 
     /// The sections of the models: the same for every secret.
-    fn models(&self) -> Option<Vec<Vec<u8>>> {
+    fn models(&self) -> Vec<Vec<u8>> {
         if self.shape().models.is_empty() {
-            return None;
+            return Vec::new();
         }
         let bytes = engine::section_bytes(self.program.shape());
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/triage/model.json");
@@ -154,7 +152,7 @@ impl RuleTarget {
         let program = engine::compile(&imported.model, &Default::default()).expect("it compiles");
         let sections = program.into_parts().sections.declassify();
         assert_eq!(sections.len() + 1, bytes.len());
-        Some(sections)
+        sections
     }
 }
 
