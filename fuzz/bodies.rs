@@ -19,6 +19,7 @@ pub(crate) fn run(target: &str, bytes: &[u8]) {
         "xgboost" | "lightgbm" | "sklearn" => model(bytes),
         "csv" | "npy" | "parquet" => rows(target, bytes),
         "program" => program(bytes),
+        "rule" => rule(bytes),
         other => panic!("no target {other}"),
     }
 }
@@ -72,6 +73,61 @@ fn program(bytes: &[u8]) {
         }
         Err(error) => one_line(&error.to_string()),
     }
+}
+
+/// A rule's text, and after a zero byte patches of its program bytes, ten bytes each: which word, and
+/// what is flipped in it. Text to program to bytes, patched bytes to a program or an error, and zeros
+/// through whatever programs there are.
+fn rule(bytes: &[u8]) {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    let (text, patches) = bytes.split_at(end);
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let mut model = |_: &str| Err("no models here".to_owned());
+    let given = rules::Given { parameters: None, rows: None, model: &mut model };
+    let compiled = rules::parse(text).and_then(|rule| rules::check(&rule, given));
+    let program = match compiled {
+        Ok(compiled) => compiled.program,
+        Err(error) => return one_line(&error.to_string()),
+    };
+    zeros_through(&program);
+    let Ok(mut bytes) = protocol::program::encode(program) else { return };
+    for patch in patches.get(1..).unwrap_or_default().chunks_exact(10) {
+        let place = usize::from(u16::from_le_bytes([patch[0], patch[1]])) * 8;
+        let word = bytes.iter_mut().skip(place).take(8);
+        word.zip(&patch[2..]).for_each(|(byte, flip)| *byte ^= flip);
+    }
+    match protocol::program::decode(&bytes) {
+        Ok(program) => {
+            zeros_through(&program);
+            let again = protocol::program::encode(program).expect("as small as before");
+            assert!(again == bytes, "another form of the same rule");
+        }
+        Err(error) => one_line(&error.to_string()),
+    }
+}
+
+/// Two rows of zeros through a rule on every backend: in the steps of its shape, with one result.
+fn zeros_through(program: &Program) {
+    use engine::rule::{Number, Per, RuleColumn, RuleInputs, evaluate_rule, rule_cost};
+    let [engine::shape::StepShape::Rule(rule)] = program.shape().steps.as_slice() else { return };
+    let cost = rule_cost(rule);
+    if engine::cost(program.shape()).scratch_bytes > 64 << 20 || cost.steps(2) > 1 << 20 {
+        return;
+    }
+    let rows = 2.min(rule.most_rows) as usize;
+    let columns = rule.inputs.iter().map(|input| {
+        let rows = if input.per == Per::Row { rows } else { 1 };
+        match input.number {
+            Number::F32 => RuleColumn::F32(vec![0.0; rows]),
+            Number::F64 => RuleColumn::F64(vec![0.0; rows]),
+            _ => RuleColumn::I64(vec![0; rows]),
+        }
+    });
+    let inputs = RuleInputs::new(rows, columns.collect());
+    let run = |backend| evaluate_rule(program, &inputs, backend).expect("inputs that fit");
+    let all: Vec<_> = Backend::available().into_iter().map(run).collect();
+    assert!(all.iter().all(|found| found == &all[0]), "backends disagree");
+    assert_eq!(all[0].steps, cost.steps(rows as u64));
 }
 
 /// A few rows, for every output, on every backend.

@@ -5,10 +5,11 @@ cd "$(dirname "$0")/.."
 bin=${TAUTOCHRONE_BIN:-target/release/tautochrone}
 bin=$(realpath "$bin")
 corpus=fuzz/corpus
-mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program}
+mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule}
 cp models/testdata/xgboost-*.json "$corpus/xgboost/"
 cp models/testdata/lightgbm-*.txt "$corpus/lightgbm/"
 cp models/testdata/sklearn-*.json "$corpus/sklearn/"
+cp examples/*/*.rule "$corpus/rule/"
 printf 'a,b,id,note\n1.5,NA,x,"y,z"\n-inf,1e-9,007,""\n' >"$corpus/csv/plain"
 printf 'a,b\r\n1,2\r\n,nan\r\n' >"$corpus/csv/crlf"
 printf '\xef\xbb\xbfb,a\n1,2\n' >"$corpus/csv/bom"

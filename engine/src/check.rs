@@ -9,6 +9,7 @@
 use crate::ensemble::{MAX_FEATURES, MAX_OUTPUTS, MAX_TREES};
 use crate::error::ProgramError;
 use crate::program::{ForestParameters, Program, RankParameters, RankTables, Step, node_planes};
+use crate::rule::{RuleShape, check_rule};
 use crate::schema::{Precision, Schema};
 use crate::shape::{ForestShape, LANES, RankShape, Shape, StepShape, Sum};
 use ops::{Key, Mask, greater_i64, greater_u64, is_zero_u64};
@@ -26,6 +27,9 @@ pub const MAX_BLOCKS: usize = 1 << 26;
 /// [`ProgramError::Shape`] names the first number that is not valid.
 pub fn shape(shape: &Shape, schema: &Schema) -> Result<(), ProgramError> {
     let fault = |what| Err(ProgramError::Shape(what));
+    if let [StepShape::Rule(rule)] = shape.steps.as_slice() {
+        return rule_program(shape, schema, rule);
+    }
     if shape.features == 0 || shape.features > MAX_FEATURES || shape.features != schema.features {
         return fault("features");
     }
@@ -57,6 +61,16 @@ pub fn shape(shape: &Shape, schema: &Schema) -> Result<(), ProgramError> {
     }
     let bytes: u64 = crate::program::section_bytes(shape).into_iter().sum();
     if bytes > MAX_PROGRAM_BYTES { fault("size") } else { Ok(()) }
+}
+
+/// A rule's program has nothing of a model's beside the rule.
+fn rule_program(shape: &Shape, schema: &Schema, rule: &RuleShape) -> Result<(), ProgramError> {
+    if *shape != Shape::of_rule(rule.clone()) || *schema != Schema::of_rule() {
+        return Err(ProgramError::Shape("rule"));
+    }
+    check_rule(rule)?;
+    let bytes: u64 = crate::program::section_bytes(shape).into_iter().sum();
+    if bytes > MAX_PROGRAM_BYTES { Err(ProgramError::Shape("size")) } else { Ok(()) }
 }
 
 /// Each factor is capped, so that no product of `section_bytes` overflows.
@@ -132,6 +146,11 @@ pub(crate) fn parameters(program: &Program) -> Mask {
             },
             Step::Linear(_, weights) => linear(weights.expose()),
             Step::Link(_) => Mask::yes(),
+            Step::Rule(rule, parameters) => {
+                let own = crate::rule::parameters(rule, parameters.values.expose());
+                let models = parameters.models.iter().map(self::parameters);
+                models.fold(own, Mask::and)
+            }
         });
     }
     valid

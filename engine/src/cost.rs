@@ -2,6 +2,7 @@
 
 use crate::kernel::row_words;
 use crate::program::section_bytes;
+use crate::rule::{RULE_BLOCK, rule_cost, scratch_bytes};
 use crate::scratch::{BLOCK_TILES, Scratch, pages};
 use crate::shape::{LANES, Profile, Shape, StepShape, Sum};
 use crate::sliced::Sliced;
@@ -54,6 +55,11 @@ pub fn cost(shape: &Shape) -> Cost {
                 u64::from(linear.outputs) * u64::from(shape.features) * LANES as u64
             }
             StepShape::Link(_) => LANES as u64,
+            StepShape::Rule(rule) => {
+                kernel = "rule";
+                // a step of a rule is one loop over 512 rows
+                rule_cost(rule).block * LANES as u64 / RULE_BLOCK as u64
+            }
         };
     }
     let layout_bytes = match shape.steps.as_slice() {
@@ -62,10 +68,14 @@ pub fn cost(shape: &Shape) -> Cost {
         }
         _ => 0,
     };
+    let scratch_bytes = match shape.steps.as_slice() {
+        [StepShape::Rule(rule)] => scratch_bytes(rule),
+        _ => Scratch::bytes(shape),
+    };
     Cost {
         layout_bytes,
         program_bytes: section_bytes(shape).into_iter().sum(),
-        scratch_bytes: Scratch::bytes(shape),
+        scratch_bytes,
         tile_steps: steps,
         block_rows: (BLOCK_TILES * LANES) as u64,
         kernel,

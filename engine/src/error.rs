@@ -146,6 +146,14 @@ pub enum EvaluateError {
     /// The rows have another precision than the program reads.
     #[error("the rows are not of the precision that the program reads")]
     Precision,
+    /// No rows, or too many.
+    #[error("there are {found} rows, the rule takes 1 to {most}")]
+    Rows {
+        /// Rows found.
+        found: u64,
+        /// Most rows that the rule takes.
+        most: u64,
+    },
     /// The program cannot give this output.
     #[error("the program cannot give this output")]
     Output,

@@ -7,11 +7,11 @@
 use crate::error::EvaluateError;
 use crate::kernel::TILE;
 use crate::pipeline::{Into, Kind, Part, Pipeline};
-use crate::program::{Program, Step};
+use crate::program::Program;
 use crate::rows::Rows;
 use crate::schema::{LabelRule, Link, Output};
 use crate::scratch::{BLOCK_ROWS, BLOCK_TILES, Scratch};
-use crate::shape::{ForestShape, Sum};
+use crate::shape::{ForestShape, Shape, StepShape, Sum};
 use ops::Backend;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -118,15 +118,23 @@ pub fn evaluate(
 
 /// The outputs that a program can give.
 pub fn outputs(program: &Program) -> Vec<Output> {
-    let steps = program.steps();
+    shape_outputs(program.shape())
+}
+
+/// The outputs that a program of this shape can give: none for a rule.
+pub fn shape_outputs(shape: &Shape) -> Vec<Output> {
+    let steps = &shape.steps;
     let leaf_ids = steps
         .iter()
-        .any(|step| matches!(step, Step::Forest(ForestShape { sum: Sum::LeafIds, .. }, _)));
+        .any(|step| matches!(step, StepShape::Forest(ForestShape { sum: Sum::LeafIds, .. })));
     if leaf_ids {
         return vec![Output::Leaf];
     }
+    if matches!(steps.as_slice(), [StepShape::Rule(_)]) {
+        return Vec::new();
+    }
     let mut outputs = vec![Output::Margin];
-    if let Some(Step::Link(link)) = steps.last() {
+    if let Some(StepShape::Link(link)) = steps.last() {
         match link.link {
             Link::Identity => {}
             Link::Exp => outputs.push(Output::Prediction),

@@ -13,6 +13,7 @@ mod leaf_sum;
 mod linear;
 mod link;
 mod rank;
+mod rule;
 mod transpose;
 
 pub use bit_sliced::{Asked, MAX_DEPTH, PLANE_TILES, SlicedTree, bit_sliced, threshold_planes};
@@ -25,6 +26,10 @@ pub use leaf_sum::{
 pub use linear::linear;
 pub use link::{Linked, link};
 pub use rank::{Slots, rank_f32, rank_f64};
+pub use rule::{
+    Raw, Source, rule_binary, rule_divide, rule_fold, rule_fold_first, rule_load, rule_lookup,
+    rule_member, rule_select, rule_wide, rule_wide_member,
+};
 pub use transpose::{rank_rows, transpose};
 
 /// Rows of a tile: as many as lanes.

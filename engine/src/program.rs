@@ -2,6 +2,7 @@
 
 use crate::check;
 use crate::error::ProgramError;
+use crate::rule::RuleShape;
 use crate::schema::{Precision, Schema};
 use crate::shape::{
     ForestShape, LANES, LinearShape, LinkShape, Profile, RankShape, Shape, StepShape,
@@ -35,6 +36,15 @@ pub(crate) enum Step {
     Forest(ForestShape, ForestParameters),
     Linear(LinearShape, Secret<Vec<u64>>),
     Link(LinkShape),
+    Rule(Box<RuleShape>, RuleParameters),
+}
+
+/// What is secret of a rule.
+pub(crate) struct RuleParameters {
+    /// Parameters, in order.
+    pub(crate) values: Secret<Vec<i64>>,
+    /// The models that it calls.
+    pub(crate) models: Vec<Program>,
 }
 
 /// The slots of all rank groups, with keys of the rows' precision.
@@ -104,13 +114,18 @@ impl Program {
     /// Takes the program apart.
     pub fn into_parts(self) -> ProgramParts {
         let mut sections = Vec::new();
+        self.put_sections(&mut sections);
+        ProgramParts { shape: self.shape, schema: self.schema, sections: Secret::new(sections) }
+    }
+
+    fn put_sections(&self, sections: &mut Vec<Vec<u8>>) {
         for step in &self.steps {
             match step {
                 Step::Rank(_, RankParameters::Narrow(tables)) => {
-                    put_tables(&mut sections, tables, i32::to_le_bytes);
+                    put_tables(sections, tables, i32::to_le_bytes);
                 }
                 Step::Rank(_, RankParameters::Wide(tables)) => {
-                    put_tables(&mut sections, tables, i64::to_le_bytes);
+                    put_tables(sections, tables, i64::to_le_bytes);
                 }
                 Step::Forest(_, forest) => {
                     sections.push(lines_to_bytes(forest.nodes.expose()));
@@ -120,9 +135,15 @@ impl Program {
                 }
                 Step::Linear(_, weights) => sections.push(bits_to_bytes(weights.expose())),
                 Step::Link(_) => {}
+                Step::Rule(_, parameters) => {
+                    let values = parameters.values.expose();
+                    sections.push(values.iter().flat_map(|value| value.to_le_bytes()).collect());
+                    for model in &parameters.models {
+                        model.put_sections(sections);
+                    }
+                }
             }
         }
-        ProgramParts { shape: self.shape, schema: self.schema, sections: Secret::new(sections) }
     }
 
     /// Puts a program together, trusting nothing: counts, lengths, indices, order of thresholds
@@ -157,14 +178,7 @@ impl Program {
         }
         let mut sections = sections.iter().map(Vec::as_slice);
         let mut next = || sections.next().unwrap_or_default();
-        let steps = parts
-            .shape
-            .steps
-            .iter()
-            .map(|step| read_step(step, parts.shape.precision, &mut next))
-            .collect::<Option<Vec<Step>>>()
-            .ok_or(ProgramError::SectionLength)?;
-        let program = Self { shape: parts.shape, schema: parts.schema, steps };
+        let program = Self::read(parts.shape, parts.schema, &mut next)?;
         let valid = check::parameters(&program);
         Ok(AllegedProgram { program, valid })
     }
@@ -193,6 +207,27 @@ impl AllegedProgram {
         } else {
             Err(ProgramError::Parameters)
         }
+    }
+}
+
+impl Program {
+    /// From sections of the right lengths; the parameters are not checked yet.
+    pub(crate) fn read<'a>(
+        shape: Shape,
+        schema: Schema,
+        next: &mut impl FnMut() -> &'a [u8],
+    ) -> Result<Self, ProgramError> {
+        let steps = match shape.steps.as_slice() {
+            [StepShape::Rule(rule)] => {
+                vec![Step::Rule(rule.clone(), RuleParameters::read(rule, next)?)]
+            }
+            steps => steps
+                .iter()
+                .map(|step| read_step(step, shape.precision, next))
+                .collect::<Option<Vec<Step>>>()
+                .ok_or(ProgramError::SectionLength)?,
+        };
+        Ok(Self { shape, schema, steps })
     }
 }
 
@@ -228,6 +263,10 @@ pub fn section_bytes(shape: &Shape) -> Vec<u64> {
                 sections.push(u64::from(linear.outputs) * (u64::from(shape.features) + 1) * 8);
             }
             StepShape::Link(_) => {}
+            StepShape::Rule(rule) => {
+                sections.push(rule.parameters.len() as u64 * 8);
+                sections.extend(rule.models.iter().flat_map(|(shape, _)| section_bytes(shape)));
+            }
         }
     }
     sections
@@ -258,6 +297,8 @@ fn read_step<'a>(
         ),
         StepShape::Linear(linear) => Step::Linear(*linear, Secret::new(bytes_to_bits(next())?)),
         StepShape::Link(link) => Step::Link(*link),
+        // the only step of its program: `Program::read` takes it
+        StepShape::Rule(_) => return None,
     })
 }
 

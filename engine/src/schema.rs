@@ -14,7 +14,7 @@ pub enum Precision {
 }
 
 /// What an evaluation hands out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Output {
     /// The raw sum, before the link.
     Margin,
@@ -94,6 +94,17 @@ pub struct Schema {
 pub const MAX_NAME: usize = 4096;
 
 impl Schema {
+    /// The schema of a rule's program: empty, since a rule has a face of its own.
+    pub fn of_rule() -> Self {
+        Self {
+            features: 0,
+            feature_names: None,
+            label: LabelRule::None,
+            classes: Vec::new(),
+            default_output: Output::Margin,
+        }
+    }
+
     pub(crate) fn check(&self, outputs: u32) -> Result<(), ModelError> {
         if let Some(names) = &self.feature_names {
             if names.len() != self.features as usize {

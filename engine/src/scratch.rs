@@ -140,7 +140,7 @@ impl Sizes {
                     sizes.sum = forest.sum;
                 }
                 StepShape::Linear(linear) => sizes.outputs = linear.outputs as usize,
-                StepShape::Link(_) => {}
+                StepShape::Link(_) | StepShape::Rule(_) => {}
             }
         }
         sizes.margins = if sizes.sum == Sum::LeafIds { 0 } else { rows * sizes.outputs };

@@ -19,6 +19,7 @@
 //! Features, outputs, values per leaf, precision, the divisor of an average, the link and the label
 //! rule are part of the input and output schema and are never rounded.
 
+use crate::rule::RuleShape;
 use crate::schema::{LabelRule, Link, Precision};
 
 /// What the trace may depend on.
@@ -144,7 +145,7 @@ pub struct LinkShape {
 }
 
 /// One step of a program.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum StepShape {
     /// Feature values to ranks.
     Rank(RankShape),
@@ -154,6 +155,8 @@ pub enum StepShape {
     Linear(LinearShape),
     /// Margins to probabilities and labels.
     Link(LinkShape),
+    /// A rule: the only step of its program.
+    Rule(Box<RuleShape>),
 }
 
 /// The public half of a program. See the module's documentation.
@@ -171,6 +174,20 @@ pub struct Shape {
     pub missing_value: Option<f64>,
     /// The steps, in order.
     pub steps: Vec<StepShape>,
+}
+
+impl Shape {
+    /// The shape of a rule's program.
+    pub fn of_rule(rule: RuleShape) -> Self {
+        Self {
+            profile: Profile::Strict,
+            class: ShapeClass::Exact,
+            features: 0,
+            precision: Precision::F64,
+            missing_value: None,
+            steps: vec![StepShape::Rule(Box::new(rule))],
+        }
+    }
 }
 
 /// Blocks evaluated side by side, and rows in one tile.

@@ -64,6 +64,22 @@ impl Backend {
         }
     }
 
+    /// Runs a kernel whose loops the compiler vectorises by itself: on AVX2 in place of AVX-512.
+    /// Without AVX-512 there are no opmasks, so none that is secret can reach memory.
+    #[inline(always)]
+    pub fn run_without_opmasks<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            Kind::Portable => portable::run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2(token) => token.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => match avx2::Avx2::detect() {
+                Some(token) => token.run(kernel),
+                None => portable::run(kernel),
+            },
+        }
+    }
+
     /// Runs a kernel with this backend's lanes: the one dispatch.
     #[inline(always)]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {

@@ -7,7 +7,7 @@
 
 use crate::compare::{greater_u64, is_zero_u64};
 use crate::select::select_u64;
-use crypto_bigint::{Limb, NonZero, Reciprocal, U128};
+use crypto_bigint::{Limb, NonZero, Reciprocal, U64, U128};
 
 /// A public divisor with its reciprocal.
 pub struct PublicDivisor {
@@ -72,6 +72,39 @@ impl PublicDivisor {
         let magnitude = (exponent << 52).wrapping_add(kept & FRACTION).wrapping_add(up);
         let zero = is_zero_u64(bits << 1);
         f64::from_bits(select_u64(zero, 0, magnitude) | sign)
+    }
+}
+
+/// A public, signed, nonzero divisor of secret integers.
+pub struct IntegerDivisor {
+    divisor: i64,
+    reciprocal: Reciprocal,
+}
+
+impl IntegerDivisor {
+    /// Prepares a divisor; `None` for zero.
+    pub fn new(divisor: i64) -> Option<Self> {
+        let limb = Option::from(NonZero::new(Limb(divisor.unsigned_abs())))?;
+        Some(Self { divisor, reciprocal: Reciprocal::new(limb) })
+    }
+
+    /// The divisor.
+    pub fn get(&self) -> i64 {
+        self.divisor
+    }
+
+    /// Quotient towards zero, and the rest without its sign; `i64::MIN / -1` wraps.
+    ///
+    /// # Leaks
+    /// The divisor.
+    #[inline(always)]
+    pub fn divide(&self, a: i64) -> (i64, i64) {
+        let sign = a >> 63;
+        let magnitude = U64::from((a ^ sign).wrapping_sub(sign).cast_unsigned());
+        let (quotient, rest) = magnitude.div_rem_limb_with_reciprocal(&self.reciprocal);
+        let quotient = quotient.to_words()[0].cast_signed();
+        let sign = (a ^ self.divisor) >> 63;
+        ((quotient ^ sign).wrapping_sub(sign), rest.0.cast_signed())
     }
 }
 

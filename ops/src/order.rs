@@ -60,6 +60,26 @@ pub fn key_f64(x: f64) -> i64 {
     (((magnitude ^ sign) - sign) & !nan) | (i64::MAX & nan)
 }
 
+/// The f32 of an order key: -0 comes back as +0, every NaN as one NaN.
+///
+/// # Leaks
+/// Nothing.
+#[inline(always)]
+pub fn value_f32(key: i32) -> f32 {
+    let sign = key >> 31;
+    f32::from_bits((((key ^ sign).wrapping_sub(sign)) | (sign & i32::MIN)).cast_unsigned())
+}
+
+/// The f64 of an order key: -0 comes back as +0, every NaN as one NaN.
+///
+/// # Leaks
+/// Nothing.
+#[inline(always)]
+pub fn value_f64(key: i64) -> f64 {
+    let sign = key >> 63;
+    f64::from_bits((((key ^ sign).wrapping_sub(sign)) | (sign & i64::MIN)).cast_unsigned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +93,8 @@ mod tests {
                 prop_assert_eq!(key_f32(x).partial_cmp(&key_f32(y)), x.partial_cmp(&y));
             }
             let (x, y) = (f64::from_bits(c), f64::from_bits(d));
+            prop_assert!(value_f32(key_f32(f32::from_bits(a))) == f32::from_bits(a) || f32::from_bits(a).is_nan());
+            prop_assert!(value_f64(key_f64(x)) == x || x.is_nan());
             if !x.is_nan() && !y.is_nan() {
                 prop_assert_eq!(key_f64(x).partial_cmp(&key_f64(y)), x.partial_cmp(&y));
             }

@@ -6,6 +6,7 @@ mod forest;
 mod npy;
 mod random;
 mod reach;
+pub mod rule;
 
 pub use case::Case;
 pub use forest::{Answer, answer};

@@ -5,6 +5,7 @@ mod demo;
 // `ulimit -v` binds on Linux only
 #[cfg(target_os = "linux")]
 mod malformed;
+mod rule;
 mod score;
 mod support;
 mod usage;

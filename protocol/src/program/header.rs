@@ -106,6 +106,8 @@ impl Header {
                 self.body = 1;
                 self.linear = linear.outputs;
             }
+            // a rule has a header of its own, and none of its models is one
+            StepShape::Rule(_) => {}
             StepShape::Link(link) => {
                 self.link = match link.link {
                     Link::Identity => (0, 0),

@@ -23,12 +23,19 @@ pub(crate) enum Fact {
 
 /// The card of a program. Keys are stable.
 pub(crate) fn card(program: &Program) -> Facts {
-    let shape = program.shape();
-    let outputs: Vec<&str> = engine::outputs(program).into_iter().map(output).collect();
+    of(program.shape(), program.schema())
+}
+
+/// The card of a shape and a schema.
+pub(crate) fn of(shape: &Shape, public: &Schema) -> Facts {
+    if let [StepShape::Rule(rule)] = shape.steps.as_slice() {
+        return crate::rule_card::card(shape, rule);
+    }
+    let outputs: Vec<&str> = engine::shape_outputs(shape).into_iter().map(output).collect();
     let mut card = vec![("format_version", one(protocol::program::VERSION))];
     card.extend(head(shape));
     card.push(("outputs", one(outputs)));
-    card.push(("schema", Fact::Group(schema(program.schema()))));
+    card.push(("schema", Fact::Group(schema(public))));
     card.push(("steps", Fact::Steps(shape.steps.iter().map(step).collect())));
     card.push(("cost", Fact::Group(cost(shape))));
     card
@@ -82,6 +89,7 @@ fn step(step: &StepShape) -> Facts {
         StepShape::Linear(LinearShape { outputs }) => {
             vec![("step", one("linear")), ("outputs", one(*outputs))]
         }
+        StepShape::Rule(rule) => crate::rule_card::facts(rule),
         StepShape::Link(shape) => link(shape),
     }
 }
@@ -145,7 +153,8 @@ fn label(rule: LabelRule) -> Facts {
 }
 
 fn cost(shape: &Shape) -> Facts {
-    let Cost { program_bytes, layout_bytes, scratch_bytes, tile_steps, block_rows, kernel } = engine::cost(shape);
+    let Cost { program_bytes, layout_bytes, scratch_bytes, tile_steps, block_rows, kernel } =
+        engine::cost(shape);
     vec![
         ("program_bytes", one(program_bytes)),
         ("layout_bytes", one(layout_bytes)),
@@ -167,7 +176,7 @@ fn output(output: Output) -> &'static str {
     }
 }
 
-fn one(value: impl Into<Value>) -> Fact {
+pub(crate) fn one(value: impl Into<Value>) -> Fact {
     Fact::One(value.into())
 }
 

@@ -14,6 +14,8 @@ mod inspect;
 mod load;
 mod options;
 mod progress;
+mod rule;
+mod rule_card;
 mod score;
 
 use std::io::Write;
@@ -44,6 +46,7 @@ enum Command {
     Score(score::Arguments),
     Bench(bench::Arguments),
     ExportScript(export_script::Arguments),
+    Rule(rule::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -53,6 +56,7 @@ Examples:
   tautochrone compile model.json -o model.tau
   tautochrone inspect model.tau
   tautochrone export-script sklearn > sklearn_export.py
+  tautochrone rule check policy.rule
 
 Exit codes: 0 success, 1 I/O failure or negative verdict, 2 refused input or usage.";
 
@@ -94,5 +98,6 @@ fn run() -> Result<(), Failure> {
         Command::Score(arguments) => score::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::ExportScript(arguments) => export_script::run(&arguments),
+        Command::Rule(arguments) => rule::run(&arguments),
     }
 }

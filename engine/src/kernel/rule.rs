@@ -1,0 +1,478 @@
+//! Rule instructions: one branch-free loop over a block of cells each.
+//!
+//! Bodies are plain word arithmetic from `ops::word`, vectorised by the compiler for the backend.
+//! They run without AVX-512 (`Backend::run_without_opmasks`), so no opmask can reach memory; where a
+//! loop selects by a comparison of its own, the comparison is arithmetic on signs.
+
+use crate::rule::{Binary, Fold, Rounding, Wide};
+use ops::wide::{add_256, less_256, mul_256, same_256, sub_256};
+use ops::word::{
+    add_overflows, add_saturating, at_most, below, choose, larger, less, mul_overflows,
+    mul_saturating, quotient, quotient_floor, same, smaller, sub_overflows, sub_saturating,
+};
+use ops::{Backend, IntegerDivisor, Kernel, Lanes, key_f32, key_f64};
+
+/// An operand: a lane of cells, or one cell for all rows.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    /// One cell for each row.
+    Lane(&'a [i64]),
+    /// The same for all rows.
+    One(i64),
+}
+
+impl Source<'_> {
+    #[inline(always)]
+    pub(crate) fn at(self, row: usize) -> i64 {
+        match self {
+            Source::Lane(cells) => cells[row],
+            Source::One(cell) => cell,
+        }
+    }
+}
+
+/// Cells of one column before they are loaded.
+#[derive(Clone, Copy)]
+pub enum Raw<'a> {
+    /// The cells themselves.
+    Integer(&'a [i64]),
+    /// 0 or 1.
+    Truth(&'a [i64]),
+    /// Floats.
+    F32(&'a [f32]),
+    /// Floats.
+    F64(&'a [f64]),
+}
+
+/// Runs the body once for each shape of operand, so that each has a loop of its own. Lanes are cut to
+/// the number of rows here, inside the kernel: so the loops need no check of bounds, and vectorise.
+macro_rules! by_source {
+    ($rows:expr; $($name:ident = $source:expr),+ => $body:expr) => {
+        by_source!(@ $rows; [$($name = $source),+] $body)
+    };
+    (@ $rows:expr; [$name:ident = $source:expr $(, $more:ident = $rest:expr)*] $body:expr) => {
+        match $source {
+            Source::Lane(cells) => {
+                let cells = &cells[..$rows];
+                let $name = |row: usize| cells[row];
+                by_source!(@ $rows; [$($more = $rest),*] $body)
+            }
+            Source::One(cell) => {
+                let $name = |_: usize| cell;
+                by_source!(@ $rows; [$($more = $rest),*] $body)
+            }
+        }
+    };
+    (@ $rows:expr; [] $body:expr) => { $body };
+}
+
+#[inline(always)]
+fn fill(into: &mut [i64], cell: impl Fn(usize) -> i64) {
+    for (row, into) in into.iter_mut().enumerate() {
+        *into = cell(row);
+    }
+}
+
+/// Two cells to one.
+///
+/// # Leaks
+/// The operation, the lengths, and which operands are lanes.
+pub fn rule_binary(backend: Backend, op: Binary, a: Source<'_>, b: Source<'_>, into: &mut [i64]) {
+    backend.run_without_opmasks(BinaryKernel { op, a, b, into });
+}
+
+struct BinaryKernel<'a> {
+    op: Binary,
+    a: Source<'a>,
+    b: Source<'a>,
+    into: &'a mut [i64],
+}
+
+impl Kernel for BinaryKernel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        match self.op {
+            Binary::Add => self.each(|a, b| a.wrapping_add(b)),
+            Binary::Sub => self.each(|a, b| a.wrapping_sub(b)),
+            Binary::Mul => self.each(|a, b| a.wrapping_mul(b)),
+            Binary::And => self.each(|a, b| a & b),
+            Binary::Or => self.each(|a, b| a | b),
+            Binary::Xor => self.each(|a, b| a ^ b),
+            Binary::Less => self.each(less),
+            Binary::AtMost => self.each(at_most),
+            Binary::Equal => self.each(same),
+            Binary::Min => self.each(smaller),
+            Binary::Max => self.each(larger),
+            Binary::AddSaturating => self.each(add_saturating),
+            Binary::SubSaturating => self.each(sub_saturating),
+            Binary::MulSaturating => self.each(mul_saturating),
+            Binary::AddOverflows => self.each(add_overflows),
+            Binary::SubOverflows => self.each(sub_overflows),
+            Binary::MulOverflows => self.each(mul_overflows),
+        }
+    }
+}
+
+impl BinaryKernel<'_> {
+    #[inline(always)]
+    fn each(self, op: impl Fn(i64, i64) -> i64) {
+        let rows = self.into.len();
+        by_source!(rows; a = self.a, b = self.b => fill(self.into, |row| op(a(row), b(row))));
+    }
+}
+
+/// `yes` where the mask is all ones, `no` where it is zero.
+///
+/// # Leaks
+/// The lengths, and which operands are lanes.
+pub fn rule_select(
+    backend: Backend,
+    mask: Source<'_>,
+    yes: Source<'_>,
+    no: Source<'_>,
+    into: &mut [i64],
+) {
+    backend.run_without_opmasks(SelectKernel { mask, yes, no, into });
+}
+
+struct SelectKernel<'a> {
+    mask: Source<'a>,
+    yes: Source<'a>,
+    no: Source<'a>,
+    into: &'a mut [i64],
+}
+
+impl Kernel for SelectKernel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let rows = self.into.len();
+        by_source!(rows; mask = self.mask, yes = self.yes, no = self.no =>
+            fill(self.into, |row| choose(mask(row), yes(row), no(row))));
+    }
+}
+
+/// Division by a public number. By a power of two, rounded down, it is a shift.
+///
+/// # Leaks
+/// The divisor, the rounding, the lengths, and which operands are lanes.
+///
+/// # Panics
+/// If the divisor is zero: a shape with one is refused.
+pub fn rule_divide(backend: Backend, a: Source<'_>, by: i64, rounding: Rounding, into: &mut [i64]) {
+    let divisor = IntegerDivisor::new(by).expect("a checked shape divides by no zero");
+    backend.run_without_opmasks(DivideKernel { a, divisor, rounding, into });
+}
+
+struct DivideKernel<'a> {
+    a: Source<'a>,
+    divisor: IntegerDivisor,
+    rounding: Rounding,
+    into: &'a mut [i64],
+}
+
+impl Kernel for DivideKernel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let by = self.divisor.get();
+        let divisor = &self.divisor;
+        let rows = self.into.len();
+        by_source!(rows; a = self.a => match self.rounding {
+            Rounding::Floor if by > 0 && by.cast_unsigned().is_power_of_two() => {
+                let shift = by.trailing_zeros();
+                fill(self.into, |row| a(row) >> shift);
+            }
+            Rounding::Floor => fill(self.into, |row| quotient_floor(a(row), divisor)),
+            Rounding::Truncate => fill(self.into, |row| quotient(a(row), divisor)),
+        });
+    }
+}
+
+/// One entry of a lookup: adds `entry` where the index is `place`.
+///
+/// # Leaks
+/// The place, the lengths, and which operands are lanes.
+pub fn rule_lookup(
+    backend: Backend,
+    index: Source<'_>,
+    place: usize,
+    entry: Source<'_>,
+    into: &mut [i64],
+) {
+    backend.run_without_opmasks(LookupKernel { index, place: place as i64, entry, into });
+}
+
+struct LookupKernel<'a> {
+    index: Source<'a>,
+    place: i64,
+    entry: Source<'a>,
+    into: &'a mut [i64],
+}
+
+impl Kernel for LookupKernel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let place = self.place;
+        let rows = self.into.len();
+        by_source!(rows; index = self.index, entry = self.entry => {
+            for (row, into) in self.into.iter_mut().enumerate() {
+                *into |= !nonzero_difference(index(row), place) & entry(row);
+            }
+        });
+    }
+}
+
+/// All ones where the words differ, by arithmetic on signs.
+#[inline(always)]
+fn nonzero_difference(a: i64, b: i64) -> i64 {
+    ops::word::nonzero(a ^ b)
+}
+
+/// One entry of a membership test.
+///
+/// # Leaks
+/// The lengths, and which operands are lanes.
+pub fn rule_member(backend: Backend, a: Source<'_>, entry: Source<'_>, into: &mut [i64]) {
+    backend.run_without_opmasks(MemberKernel { a, entry, into });
+}
+
+struct MemberKernel<'a> {
+    a: Source<'a>,
+    entry: Source<'a>,
+    into: &'a mut [i64],
+}
+
+impl Kernel for MemberKernel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let rows = self.into.len();
+        by_source!(rows; a = self.a, entry = self.entry => {
+            for (row, into) in self.into.iter_mut().enumerate() {
+                *into |= same(a(row), entry(row));
+            }
+        });
+    }
+}
+
+/// One 256-bit entry of a membership test.
+///
+/// # Leaks
+/// The lengths, and which operands are lanes.
+pub fn rule_wide_member(
+    backend: Backend,
+    a: [Source<'_>; 4],
+    entry: [Source<'_>; 4],
+    into: &mut [i64],
+) {
+    backend.run_without_opmasks(WideMemberKernel { a, entry, into });
+}
+
+struct WideMemberKernel<'a> {
+    a: [Source<'a>; 4],
+    entry: [Source<'a>; 4],
+    into: &'a mut [i64],
+}
+
+impl Kernel for WideMemberKernel<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let rows = self.into.len();
+        // the usual case, identifiers of rows in a list of parameters, has a loop of its own
+        if let (
+            [Source::Lane(a), Source::Lane(b), Source::Lane(c), Source::Lane(d)],
+            [Source::One(w), Source::One(x), Source::One(y), Source::One(z)],
+        ) = (self.a, self.entry)
+        {
+            let (a, b, c, d) = (&a[..rows], &b[..rows], &c[..rows], &d[..rows]);
+            for (row, into) in self.into.iter_mut().enumerate() {
+                let differ = (a[row] ^ w) | (b[row] ^ x) | (c[row] ^ y) | (d[row] ^ z);
+                *into |= same(differ, 0);
+            }
+            return;
+        }
+        for (row, into) in self.into.iter_mut().enumerate() {
+            let pairs = self.a.iter().zip(&self.entry);
+            let differ = pairs.fold(0, |all, (a, entry)| all | (a.at(row) ^ entry.at(row)));
+            *into |= same(differ, 0);
+        }
+    }
+}
+
+/// Two 256-bit numbers. `into`: four words and the overflow, or one truth value.
+///
+/// # Leaks
+/// The operation, the lengths, and which operands are lanes.
+pub fn rule_wide(
+    backend: Backend,
+    op: Wide,
+    a: [Source<'_>; 4],
+    b: [Source<'_>; 4],
+    into: &mut [&mut [i64]],
+) {
+    backend.run_without_opmasks(WideKernel { op, a, b, into });
+}
+
+struct WideKernel<'a, 'b> {
+    op: Wide,
+    a: [Source<'a>; 4],
+    b: [Source<'a>; 4],
+    into: &'a mut [&'b mut [i64]],
+}
+
+impl Kernel for WideKernel<'_, '_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) {
+        let rows = self.into.first().map_or(0, |lane| lane.len());
+        for row in 0..rows {
+            let a = self.a.map(|a| a.at(row).cast_unsigned());
+            let b = self.b.map(|b| b.at(row).cast_unsigned());
+            let (words, truth) = match self.op {
+                Wide::Add => add_256(a, b),
+                Wide::Sub => sub_256(a, b),
+                Wide::Mul => mul_256(a, b),
+                Wide::Less => ([0; 4], less_256(a, b)),
+                Wide::Equal => ([0; 4], same_256(a, b)),
+            };
+            match &mut *self.into {
+                [only] => only[row] = truth,
+                [lanes @ .., over] => {
+                    for (lane, word) in lanes.iter_mut().zip(words) {
+                        lane[row] = word.cast_signed();
+                    }
+                    over[row] = truth;
+                }
+                [] => {}
+            }
+        }
+    }
+}
+
+/// A block's cells into a running fold.
+///
+/// # Leaks
+/// The kind of fold, the length, and whether the operand is a lane.
+pub fn rule_fold(backend: Backend, fold: Fold, start: i64, a: Source<'_>, rows: usize) -> i64 {
+    backend.run_without_opmasks(FoldKernel { fold, start, a, rows })
+}
+
+struct FoldKernel<'a> {
+    fold: Fold,
+    start: i64,
+    a: Source<'a>,
+    rows: usize,
+}
+
+impl Kernel for FoldKernel<'_> {
+    type Output = i64;
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) -> i64 {
+        let (start, rows) = (self.start, 0..self.rows);
+        by_source!(self.rows; a = self.a => match self.fold {
+            Fold::Sum => rows.fold(start, |all, row| all.wrapping_add(a(row))),
+            Fold::And => rows.fold(start, |all, row| all & a(row)),
+            Fold::Or => rows.fold(start, |all, row| all | a(row)),
+            Fold::Min => rows.fold(start, |all, row| smaller(all, a(row))),
+            Fold::Max => rows.fold(start, |all, row| larger(all, a(row))),
+        })
+    }
+}
+
+/// A block's cells into a running first-smallest or first-largest: (cell, row).
+///
+/// # Leaks
+/// The kind of fold, the number of the first row, the length, and whether the operand is a lane.
+pub fn rule_fold_first(
+    backend: Backend,
+    fold: Fold,
+    start: (i64, i64),
+    a: Source<'_>,
+    first: usize,
+    rows: usize,
+) -> (i64, i64) {
+    backend.run_without_opmasks(FoldFirstKernel { fold, start, a, first, rows })
+}
+
+struct FoldFirstKernel<'a> {
+    fold: Fold,
+    start: (i64, i64),
+    a: Source<'a>,
+    first: usize,
+    rows: usize,
+}
+
+impl Kernel for FoldFirstKernel<'_> {
+    type Output = (i64, i64);
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) -> (i64, i64) {
+        let (mut best, mut place) = self.start;
+        for row in 0..self.rows {
+            let cell = self.a.at(row);
+            let (low, high) = if self.fold == Fold::Min { (cell, best) } else { (best, cell) };
+            // `place` is -1 before the first row, which is taken whatever its cell is
+            let better = below(low, high) | (place >> 63);
+            best = choose(better, cell, best);
+            place = choose(better, (self.first + row) as i64, place);
+        }
+        (best, place)
+    }
+}
+
+/// A column's cells, clamped to a range; returns how many were outside.
+///
+/// # Leaks
+/// The kind of column, the range, and the length.
+pub fn rule_load(backend: Backend, raw: Raw<'_>, low: i64, high: i64, into: &mut [i64]) -> u64 {
+    backend.run_without_opmasks(LoadKernel { raw, low, high, into })
+}
+
+struct LoadKernel<'a> {
+    raw: Raw<'a>,
+    low: i64,
+    high: i64,
+    into: &'a mut [i64],
+}
+
+impl Kernel for LoadKernel<'_> {
+    type Output = u64;
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) -> u64 {
+        match self.raw {
+            Raw::Integer(cells) => self.each(cells, |cell| cell, |cell| cell),
+            Raw::Truth(cells) => self.each(cells, |cell| cell, i64::wrapping_neg),
+            Raw::F32(cells) => self.each(cells, |cell| i64::from(key_f32(cell)), |cell| cell),
+            Raw::F64(cells) => self.each(cells, key_f64, |cell| cell),
+        }
+    }
+}
+
+impl LoadKernel<'_> {
+    #[inline(always)]
+    fn each<T: Copy>(
+        self,
+        cells: &[T],
+        convert: impl Fn(T) -> i64,
+        finish: impl Fn(i64) -> i64,
+    ) -> u64 {
+        let (low, high) = (self.low, self.high);
+        if low == i64::MIN && high == i64::MAX {
+            for (into, &cell) in self.into.iter_mut().zip(cells) {
+                *into = finish(convert(cell));
+            }
+            return 0;
+        }
+        let mut outside = 0i64;
+        for (into, &cell) in self.into.iter_mut().zip(cells) {
+            let cell = convert(cell);
+            let (under, over) = (below(cell, low), below(high, cell));
+            *into = finish(choose(over, high, choose(under, low, cell)));
+            outside = outside.wrapping_sub(under | over);
+        }
+        outside.cast_unsigned()
+    }
+}
