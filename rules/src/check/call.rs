@@ -101,7 +101,7 @@ impl Checker<'_> {
                     Ok(Item::one(node, 0, 1))
                 })
             }
-            ("fixed", [x, bits]) => self.to_fixed(at, x, bits),
+            ("fixed", [x, bits]) => self.fixed_from(at, x, bits),
             ("rescale", [x, bits]) => self.rescale(at, x, bits),
             ("floor", [x]) => {
                 let x = self.expression(x)?;
@@ -343,7 +343,7 @@ impl Checker<'_> {
         }
     }
 
-    fn to_fixed(&mut self, at: At, x: &Expr, bits: &Expr) -> Checked<Value> {
+    fn fixed_from(&mut self, at: At, x: &Expr, bits: &Expr) -> Checked<Value> {
         let bits = self.fraction_bits(bits)?;
         match self.expression(x)? {
             Operand::Typed(value) if value.kind == Kind::I64 => {

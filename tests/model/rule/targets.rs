@@ -51,7 +51,7 @@ impl RuleTarget {
     /// `None` where the checker refuses the rule.
     fn new(name: String, rule: &rules::ast::Rule, rows: usize, folder: &Path) -> Option<Self> {
         let mut model = |file: &str| {
-            let imported = models::import_file(&folder.join(file), &Default::default());
+            let imported = models::import_file(folder.join(file), &Default::default());
             let imported = imported.map_err(|error| error.to_string())?;
             engine::compile(&imported.model, &Default::default()).map_err(|error| error.to_string())
         };
@@ -148,7 +148,7 @@ impl RuleTarget {
         }
         let bytes = engine::section_bytes(self.program.shape());
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/triage/model.json");
-        let imported = models::import_file(&file, &Default::default()).expect("the model");
+        let imported = models::import_file(file, &Default::default()).expect("the model");
         let program = engine::compile(&imported.model, &Default::default()).expect("it compiles");
         let sections = program.into_parts().sections.declassify();
         assert_eq!(sections.len() + 1, bytes.len());
