@@ -4,6 +4,7 @@
 //! input or usage. Every failure is one line on stderr: `error: what, where: how to mend it`.
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod bench;
 mod card;
 mod compile;
@@ -44,6 +45,7 @@ enum Command {
     Score(score::Arguments),
     Bench(bench::Arguments),
     ExportScript(export_script::Arguments),
+    Agreement(agreement::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -53,6 +55,7 @@ Examples:
   tautochrone compile model.json -o model.tau
   tautochrone inspect model.tau
   tautochrone export-script sklearn > sklearn_export.py
+  tautochrone agreement check agreement.toml
 
 Exit codes: 0 success, 1 I/O failure or negative verdict, 2 refused input or usage.";
 
@@ -94,5 +97,6 @@ fn run() -> Result<(), Failure> {
         Command::Score(arguments) => score::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::ExportScript(arguments) => export_script::run(&arguments),
+        Command::Agreement(arguments) => agreement::run(&arguments),
     }
 }
