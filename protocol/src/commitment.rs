@@ -21,3 +21,14 @@ pub fn card(program: &[u8]) -> Option<Sha384> {
 pub fn commitment(salt: &[u8; SALT_BYTES], program: &[u8]) -> Sha384 {
     tagged(Domain::Program, &[salt, program])
 }
+
+/// The commitment to the rows of a call, as its sender sent them. It tells nothing of them without
+/// the salt.
+pub fn input_commitment(salt: &[u8; SALT_BYTES], rows: u32, values: &[u8]) -> Sha384 {
+    tagged(Domain::Input, &[salt, &rows.to_le_bytes(), values])
+}
+
+/// The digest of outputs as released.
+pub fn output_digest(rows: u32, outputs: &[u8]) -> Sha384 {
+    tagged(Domain::Output, &[&rows.to_le_bytes(), outputs])
+}

@@ -28,6 +28,14 @@ pub(crate) enum Domain {
     Program,
     /// The identity of a party without a KMS key.
     PinnedParty,
+    /// Rows, salted.
+    Input,
+    /// Outputs as released.
+    Output,
+    /// What a receipt's signature is over.
+    Receipt,
+    /// A sealed record, for the next one to name.
+    Record,
 }
 
 impl Domain {
@@ -37,6 +45,10 @@ impl Domain {
             Domain::Card => "tautochrone program card v1",
             Domain::Program => "tautochrone program commitment v1",
             Domain::PinnedParty => "tautochrone pinned party v1",
+            Domain::Input => "tautochrone input commitment v1",
+            Domain::Output => "tautochrone output v1",
+            Domain::Receipt => "tautochrone receipt v1",
+            Domain::Record => "tautochrone record v1",
         }
     }
 }

@@ -3,9 +3,15 @@
 
 pub mod agreement;
 mod bytes;
+mod code;
 mod commitment;
 mod digest;
+pub mod frame;
+pub mod message;
 pub mod program;
+pub mod receipt;
+pub mod record;
 
-pub use commitment::{SALT_BYTES, card, commitment};
+pub use code::Code;
+pub use commitment::{SALT_BYTES, card, commitment, input_commitment, output_digest};
 pub use digest::{Sha256, Sha384};
