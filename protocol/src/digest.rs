@@ -36,6 +36,10 @@ pub(crate) enum Domain {
     Receipt,
     /// A sealed record, for the next one to name.
     Record,
+    /// What an attestation document is bound to.
+    UserData,
+    /// The name of a pre-shared key.
+    PskIdentity,
 }
 
 impl Domain {
@@ -49,6 +53,8 @@ impl Domain {
             Domain::Output => "tautochrone output v1",
             Domain::Receipt => "tautochrone receipt v1",
             Domain::Record => "tautochrone record v1",
+            Domain::UserData => "tautochrone document v1",
+            Domain::PskIdentity => "tautochrone psk identity v1",
         }
     }
 }
@@ -68,7 +74,7 @@ pub(crate) fn tagged(domain: Domain, parts: &[&[u8]]) -> Sha384 {
 }
 
 /// Plain SHA-256.
-pub(crate) fn sha256(bytes: &[u8]) -> Sha256 {
+pub fn sha256(bytes: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(bytes).into())
 }
 

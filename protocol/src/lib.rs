@@ -6,6 +6,7 @@ mod bytes;
 mod code;
 mod commitment;
 mod digest;
+pub mod document;
 pub mod frame;
 pub mod message;
 pub mod program;
@@ -14,4 +15,4 @@ pub mod record;
 
 pub use code::Code;
 pub use commitment::{SALT_BYTES, card, commitment, input_commitment, output_digest};
-pub use digest::{Sha256, Sha384};
+pub use digest::{Sha256, Sha384, sha256};
