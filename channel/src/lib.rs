@@ -18,4 +18,4 @@ mod tls;
 pub use error::ChannelError;
 pub use framed::{Channel, Unattested, accept, connect};
 pub use psk::Psk;
-pub use socket::Socket;
+pub use socket::{Hangup, Socket};

@@ -1,7 +1,7 @@
 //! A blocking socket that gives up: at a deadline, and after too many bytes of a stranger.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,27 @@ pub trait Socket: Read + Write + Send {
     /// # Errors
     /// Where the system refuses.
     fn set_timeout(&self, timeout: Duration) -> io::Result<()>;
+
+    /// A way to end the connection from another thread: what waits on it fails at once.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    fn hangup(&self) -> io::Result<Hangup>;
+}
+
+/// Ends a connection, whoever waits on it.
+pub struct Hangup(Box<dyn FnOnce() + Send>);
+
+impl Hangup {
+    /// From what ends it.
+    pub fn new(end: impl FnOnce() + Send + 'static) -> Self {
+        Self(Box::new(end))
+    }
+
+    /// Ends it.
+    pub fn end(self) {
+        (self.0)();
+    }
 }
 
 impl Socket for TcpStream {
@@ -19,12 +40,24 @@ impl Socket for TcpStream {
         self.set_read_timeout(Some(timeout))?;
         self.set_write_timeout(Some(timeout))
     }
+
+    fn hangup(&self) -> io::Result<Hangup> {
+        let other = self.try_clone()?;
+        // one that is closed already needs no end
+        Ok(Hangup::new(move || drop(other.shutdown(Shutdown::Both))))
+    }
 }
 
 impl Socket for UnixStream {
     fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
         self.set_read_timeout(Some(timeout))?;
         self.set_write_timeout(Some(timeout))
+    }
+
+    fn hangup(&self) -> io::Result<Hangup> {
+        let other = self.try_clone()?;
+        // one that is closed already needs no end
+        Ok(Hangup::new(move || drop(other.shutdown(Shutdown::Both))))
     }
 }
 

@@ -200,6 +200,11 @@ impl<S: Store> Core<S> {
         })
     }
 
+    /// The reply to what is no request: the size of its kind, and nothing charged.
+    pub fn refuse(&self, party: u16, kind: Kind, code: Code) -> Response {
+        self.reply(kind, RequestId([0; 16]), code, self.counters(party))
+    }
+
     fn submit(
         &mut self,
         party: u16,
@@ -550,7 +555,11 @@ impl<S: Store> Core<S> {
             receipt: None,
             outputs: Content::new(Vec::new()),
         };
-        Response { kind, code, body: reply.encode(0) }
+        let outputs = match kind {
+            Kind::Score => score_outputs(self.agreement.terms()),
+            _ => 0,
+        };
+        Response { kind, code, body: reply.encode(outputs) }
     }
 }
 

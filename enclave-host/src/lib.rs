@@ -4,8 +4,9 @@
 //! frame -> RawRequest --admit: charge, seal, store--> Spent --evaluate--> Evaluated --release--> Response
 //! ```
 //! Each arrow consumes its input and is the only way to its output: whoever holds a [`Spent`] knows
-//! that the call was charged and its record stored. No I/O here: the outside is behind the traits of
-//! [`world`]. The phases are in the module `phase`, on one screen.
+//! that the call was charged and its record stored. The core has no I/O: the outside is behind the
+//! traits of [`world`]. [`serve`] puts it behind sockets and [`pace`] lets replies leave on time. The
+//! phases are in the module `phase`, on one screen.
 //!
 //! Never here: a model importer, a TOML parser, a command line.
 #![forbid(unsafe_code)]
@@ -14,7 +15,9 @@ mod boot;
 mod core;
 mod ledger;
 mod outputs;
+pub mod pace;
 mod phase;
+pub mod serve;
 mod values;
 pub mod world;
 

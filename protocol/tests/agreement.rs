@@ -407,7 +407,7 @@ fn terms_that_break_a_rule_are_refused_by_name() {
         (|t| t.limits.program_mib = 0, "limits.program_mib", "outside 1"),
         (|t| t.limits.message_mib = 4, "limits.message_mib", "takes 5 MiB"),
         (|t| t.limits.memory_mib = 35, "limits.memory_mib", "takes 36 MiB"),
-        (|t| t.limits.connections = 3, "limits.connections", "4 at least"),
+        (|t| t.limits.connections = 4, "limits.connections", "5 at least"),
         (|t| t.limits.idle_seconds = 0, "limits.idle_seconds", "outside 1"),
     ];
     for (change, path, says) in cases {

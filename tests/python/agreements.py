@@ -65,7 +65,7 @@ BROKEN = [
     ("quantum_ms = 250", ""),
     ("factor = 4", "factor = 101"),
     ("memory_mib = 4096", "memory_mib = 0"),
-    ("connections = 3", "connections = 5000"),
+    ("connections = 4", "connections = 5000"),
     ("[limits]", "[limit]"),
 ]
 

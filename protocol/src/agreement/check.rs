@@ -403,8 +403,9 @@ fn limits(terms: &AgreementParts) -> Checked {
         let what = "one program and one message for each party";
         return Err(at("limits.memory_mib", Fault::TooSmall { what, needed }));
     }
-    if usize::from(limits.connections) < parties {
-        return Err(at("limits.connections", Fault::Connections { parties }));
+    if usize::from(limits.connections) <= parties {
+        let needed = parties + 1;
+        return Err(at("limits.connections", Fault::Connections { needed }));
     }
     Ok(())
 }

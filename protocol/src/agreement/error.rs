@@ -111,9 +111,9 @@ pub enum Fault {
     #[error("{what} takes {needed} MiB: raise it, or lower what it must hold")]
     TooSmall { what: &'static str, needed: u64 },
     #[error(
-        "each of the {parties} parties has a reserved connection: raise it to {parties} at least"
+        "each party has a reserved connection, and one takes in strangers: raise it to {needed} at least"
     )]
-    Connections { parties: usize },
+    Connections { needed: usize },
     #[error(
         "the program has {program} where the agreement says {agreement}: compile it to fit, or amend the agreement"
     )]
