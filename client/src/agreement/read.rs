@@ -14,7 +14,8 @@ pub(super) fn agreement(text: &str) -> Result<Agreement> {
     let places = Places::new(text);
     let table = DeTable::parse(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
-        let what = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        let what: String = message.chars().filter(|c| !c.is_control()).take(400).collect();
         places.refuse_at(start, "the text", format!("is not TOML: {what}; mend this line"))
     })?;
     let terms = terms(Table::root(&places, table.get_ref()))?;

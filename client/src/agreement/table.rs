@@ -343,9 +343,9 @@ fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
     days - 719_468
 }
 
-/// The start of a text, for a message.
+/// The start of a text on one line, for a message.
 pub(super) fn short(text: &str) -> String {
-    text.chars().take(40).collect()
+    text.chars().take(40).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
