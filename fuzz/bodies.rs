@@ -11,6 +11,10 @@ use engine::{
     Purpose, RowValues, Rows, Schema, Scores, ShapeClass, SumMode,
 };
 use models::{ImportOptions, Iterations};
+use protocol::agreement::{Agreement, Reading, facts, readings};
+use protocol::frame::{HEADER, Header, Kind};
+use protocol::message::{RawRequest, Reply};
+use protocol::receipt::Receipt;
 use std::num::NonZeroUsize;
 
 /// Runs the body of a target.
@@ -20,6 +24,8 @@ pub(crate) fn run(target: &str, bytes: &[u8]) {
         "csv" | "npy" | "parquet" => rows(target, bytes),
         "program" => program(bytes),
         "rule" => rule(bytes),
+        "agreement" => agreement(bytes),
+        "message" => message(bytes),
         other => panic!("no target {other}"),
     }
 }
@@ -128,6 +134,48 @@ fn zeros_through(program: &Program) {
     let all: Vec<_> = Backend::available().into_iter().map(run).collect();
     assert!(all.iter().all(|found| found == &all[0]), "backends disagree");
     assert_eq!(all[0].steps, cost.steps(rows as u64));
+}
+
+/// An agreement: as canonical bytes, and as TOML.
+fn agreement(bytes: &[u8]) {
+    match Agreement::decode(bytes) {
+        Ok(agreement) => assert!(agreement.encode() == bytes, "another form of one agreement"),
+        Err(error) => one_line(&error.to_string()),
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match client::agreement::parse(text) {
+        Ok(agreement) => {
+            let again = Agreement::decode(agreement.encode()).expect("its own canonical form");
+            assert!(again == agreement && again.digest() == agreement.digest());
+            // figures of any agreement fit their types
+            let bits = readings(&agreement).iter().map(Reading::bits_in_total).max();
+            assert!(bits.unwrap_or(0) < 1 << 62);
+            facts(&agreement).iter().for_each(|(path, _)| assert!(!path.is_empty()));
+        }
+        Err(error) => one_line(&error.to_string()),
+    }
+}
+
+/// What travels inside the channel: a header, a request of every kind, a reply, a receipt.
+fn message(bytes: &[u8]) {
+    if let Some(header) = bytes.first_chunk()
+        && let Ok(header) = Header::parse(header, |_| 1 << 20)
+    {
+        assert!(header.encode() == bytes[..HEADER] && header.length() <= 1 << 20);
+    }
+    for kind in Kind::ALL {
+        if let Ok(request) = RawRequest::parse(kind, bytes.to_vec()) {
+            assert!(request.encode() == bytes, "another form of one request");
+        }
+    }
+    if let Ok(reply) = Reply::parse(bytes.to_vec()) {
+        let outputs = reply.outputs.expose().len();
+        assert!(reply.encode(outputs) == bytes, "another form of one reply");
+    }
+    if let Some(receipt) = Receipt::decode(bytes) {
+        assert!(receipt.encode() == bytes, "another form of one receipt");
+        assert!(!receipt.verify(&[7; 32]), "a receipt that nobody signed");
+    }
 }
 
 /// A few rows, for every output, on every backend.

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 bin=${TAUTOCHRONE_BIN:-target/release/tautochrone}
 bin=$(realpath "$bin")
 corpus=fuzz/corpus
-mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule}
+mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule,agreement,message}
 cp models/testdata/xgboost-*.json "$corpus/xgboost/"
 cp models/testdata/lightgbm-*.txt "$corpus/lightgbm/"
 cp models/testdata/sklearn-*.json "$corpus/sklearn/"
@@ -39,4 +39,17 @@ for model in models/testdata/{xgboost-3.2.0-softprob,xgboost-3.2.0-poisson,sklea
     "$bin" compile "$model" -o "$corpus/program/$name-fixed" --class exact --sum fixed >/dev/null
     "$bin" compile "$model" -o "$corpus/program/$name-leaf" --class exact --output leaf >/dev/null
 done
+for agreement in examples/agreements/*.toml protocol/vectors/every-term.toml; do
+    name=$(basename "$agreement" .toml)
+    cp "$agreement" "$corpus/agreement/$name"
+    "$bin" agreement digest "$agreement" --canonical "$corpus/agreement/$name-canonical" >/dev/null
+done
+# a header of each kind; a status request; a score of one row; a reply and a receipt of zeros
+for kind in 1 2 3 4 5; do
+    printf "\\x01\\x00\\x0$kind\\x00\\x00\\x00\\x00\\x00\\x10\\x00\\x00\\x00\\x00\\x00\\x00\\x00" >"$corpus/message/header-$kind"
+done
+head -c 16 /dev/zero >"$corpus/message/status"
+head -c 80 /dev/zero >"$corpus/message/score"
+head -c 552 /dev/zero >"$corpus/message/reply"
+{ printf "\\x01"; head -c 415 /dev/zero; } >"$corpus/message/receipt"
 find "$corpus" -type f | wc -l

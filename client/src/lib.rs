@@ -1,8 +1,9 @@
-//! The client's library: row files and predictions.
+//! The client's library: agreements, row files and predictions.
 //!
 //! Everything here runs on the owner's own machine, before or after an evaluation. It parses files
 //! as hostile and prints plain errors; it must never be linked into an enclave.
 #![forbid(unsafe_code)]
 
+pub mod agreement;
 pub mod data;
 pub mod rule;

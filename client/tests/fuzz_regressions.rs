@@ -6,7 +6,8 @@ mod bodies;
 
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 7] = ["xgboost", "lightgbm", "sklearn", "csv", "npy", "parquet", "program"];
+const TARGETS: [&str; 9] =
+    ["xgboost", "lightgbm", "sklearn", "csv", "npy", "parquet", "program", "agreement", "message"];
 
 #[test]
 fn what_once_broke_does_not() {
@@ -39,10 +40,12 @@ fn the_bodies_take_whole_files() {
         ("xgboost", "models/testdata/xgboost-3.2.0-softprob.json"),
         ("lightgbm", "models/testdata/lightgbm-4.7.0-multiclass.txt"),
         ("sklearn", "models/testdata/sklearn-1.9.1-logisticmulti.json"),
+        ("agreement", "examples/agreements/alice-bob.toml"),
     ] {
         bodies::run(target, &std::fs::read(root().join(file)).unwrap());
     }
     bodies::run("csv", b"a,b,id,note\n1,NA,x,y\n");
+    bodies::run("message", &[0; 552]);
 }
 
 fn root() -> PathBuf {

@@ -9,6 +9,7 @@
 
 mod arch;
 mod compare;
+mod decimal;
 mod divide;
 mod fixed;
 mod lanes;
@@ -19,10 +20,12 @@ mod quotient;
 mod secret;
 mod select;
 pub mod wide;
+mod widen;
 pub mod word;
 
 pub use arch::{Backend, Kernel};
 pub use compare::{equal_bytes, greater_i64, greater_u64, is_zero_u64};
+pub use decimal::{MAX_DECIMALS, to_decimals};
 pub use divide::{IntegerDivisor, PublicDivisor};
 pub use fixed::{fixed_to_f64, from_f64_vartime};
 pub use lanes::{KeyLanes, Lanes};
@@ -32,3 +35,4 @@ pub use order::{Key, key_f32, key_f64, value_f32, value_f64};
 pub use quotient::divide_f64;
 pub use secret::Secret;
 pub use select::{select_i64, select_u32, select_u64};
+pub use widen::widen_f32;

@@ -1,5 +1,6 @@
 //! The command `tautochrone` as a person runs it: flags, files, exit codes, one line of error.
 
+mod agreement;
 mod bench;
 mod demo;
 // `ulimit -v` binds on Linux only

@@ -12,6 +12,8 @@ use crate::Cli;
 pub(crate) enum Failure {
     /// The operating system failed: exit code 1.
     Io(String),
+    /// What was asked for was done, and the answer is no: exit code 1.
+    Verdict(String),
     /// The input or the usage was refused: exit code 2.
     Refused(String),
 }
@@ -44,14 +46,14 @@ impl Failure {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Failure::Io(_) => 1,
+            Failure::Io(_) | Failure::Verdict(_) => 1,
             Failure::Refused(_) => 2,
         }
     }
 
     /// The text on one line, whatever a file name or a cell put into it.
     pub(crate) fn line(&self) -> String {
-        let (Failure::Io(text) | Failure::Refused(text)) = self;
+        let (Failure::Io(text) | Failure::Verdict(text) | Failure::Refused(text)) = self;
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
 }

@@ -86,6 +86,11 @@ fn is_program(path: &Path) -> Result<bool, Failure> {
 }
 
 fn read_program(path: &Path) -> Result<Program, Failure> {
+    Ok(program_with_bytes(path)?.1)
+}
+
+/// A `.tau` file, as bytes and as a program.
+pub(crate) fn program_with_bytes(path: &Path) -> Result<(Vec<u8>, Program), Failure> {
     let cap = MAX_PROGRAM_BYTES + MAX_HEADER as u64 + 16;
     let mut bytes = Vec::new();
     let file = open(path)?;
@@ -97,8 +102,9 @@ fn read_program(path: &Path) -> Result<Program, Failure> {
         .try_reserve_exact(length as usize)
         .map_err(|_| Failure::about(path, "the program does not fit into this machine's memory"))?;
     file.take(cap).read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
-    decode(&bytes)
-        .map_err(|error| Failure::about(path, format!("{error}: compile the model again")))
+    let program = decode(&bytes)
+        .map_err(|error| Failure::about(path, format!("{error}: compile the model again")))?;
+    Ok((bytes, program))
 }
 
 fn open(path: &Path) -> Result<File, Failure> {

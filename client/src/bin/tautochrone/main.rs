@@ -4,6 +4,7 @@
 //! input or usage. Every failure is one line on stderr: `error: what, where: how to mend it`.
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod bench;
 mod card;
 mod compile;
@@ -47,6 +48,7 @@ enum Command {
     Bench(bench::Arguments),
     ExportScript(export_script::Arguments),
     Rule(rule::Arguments),
+    Agreement(agreement::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -57,6 +59,7 @@ Examples:
   tautochrone inspect model.tau
   tautochrone export-script sklearn > sklearn_export.py
   tautochrone rule check policy.rule
+  tautochrone agreement check agreement.toml
 
 Exit codes: 0 success, 1 I/O failure or negative verdict, 2 refused input or usage.";
 
@@ -99,5 +102,6 @@ fn run() -> Result<(), Failure> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::ExportScript(arguments) => export_script::run(&arguments),
         Command::Rule(arguments) => rule::run(&arguments),
+        Command::Agreement(arguments) => agreement::run(&arguments),
     }
 }

@@ -1,0 +1,204 @@
+//! The adapter to s2n-tls, and all unsafe code of this crate.
+//!
+//! s2n-tls reads and writes through two callbacks with a pointer as context. The pointer is to a
+//! socket on the heap that lives as long as the connection: both are fields of one struct that is
+//! never taken apart, the connection is dropped first, and every access goes through that one
+//! pointer, never while s2n-tls runs.
+
+use crate::error::ChannelError;
+use crate::psk::Psk;
+use crate::socket::{Guarded, Socket};
+use errno::{Errno, set_errno};
+use protocol::document::EXPORTER_LABEL;
+use s2n_tls::config::{Builder, Config};
+use s2n_tls::connection::Connection;
+use s2n_tls::enums::{Blinding, Mode, PskHmac, Version};
+use s2n_tls::security::Policy;
+use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
+use std::task::Poll;
+use std::time::Instant;
+
+/// TLS 1.3 alone, and no parameter older than 2025.
+const POLICY: &str = "CloudFront-TLS-1-3-2025";
+/// Longest handshake, from either side.
+const HANDSHAKE_BYTES: u64 = 64 << 10;
+/// `EIO`: what a callback says when its socket failed.
+const EIO: i32 = 5;
+
+/// A connection after its handshake, over a pre-shared key that both sides know.
+pub(crate) struct Tls<S: Socket> {
+    // dropped before the socket that its callbacks point to: fields drop in order
+    connection: Connection,
+    socket: Held<S>,
+}
+
+/// A socket on the heap, behind one pointer that callbacks may hold too.
+struct Held<S>(NonNull<Guarded<S>>);
+
+// SAFETY: `Held` owns the socket alone, like a `Box`; the callbacks run on the thread that has the
+// `Tls`.
+unsafe impl<S: Send> Send for Held<S> {}
+
+impl<S> Held<S> {
+    fn new(socket: Guarded<S>) -> Self {
+        Self(NonNull::from(Box::leak(Box::new(socket))))
+    }
+
+    fn get(&mut self) -> &mut Guarded<S> {
+        // SAFETY: the pointer came from a box and is freed on drop alone. No callback runs now: that
+        // would need the `&mut Tls` that this borrow is part of.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl<S> Drop for Held<S> {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from a box, once, and the connection that has it too is gone.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+impl<S: Socket> Tls<S> {
+    /// Shakes hands over one of these keys; gives the position of the one that was agreed on.
+    pub(crate) fn handshake(
+        mode: Mode,
+        socket: S,
+        keys: &[Psk],
+        deadline: Instant,
+    ) -> Result<(Self, usize), ChannelError> {
+        let mut connection = Connection::new(mode);
+        connection.set_config(config()?).map_err(setup)?;
+        // The default sleeps in this thread for 10 to 30 seconds after an error. The host closes the
+        // connection instead, on its own time.
+        connection.set_blinding(Blinding::SelfService).map_err(setup)?;
+        for key in keys {
+            let mut psk = s2n_tls::psk::Psk::builder().map_err(setup)?;
+            psk.set_identity(&key.identity().0).map_err(setup)?;
+            psk.set_secret(key.secret()).map_err(setup)?;
+            psk.set_hmac(PskHmac::SHA384).map_err(setup)?;
+            connection.append_psk(&psk.build().map_err(setup)?).map_err(setup)?;
+        }
+        let socket = Held::new(Guarded::new(socket, deadline, HANDSHAKE_BYTES));
+        connection.set_receive_callback(Some(receive::<S>)).map_err(setup)?;
+        connection.set_send_callback(Some(send::<S>)).map_err(setup)?;
+        let context = socket.0.as_ptr().cast::<c_void>();
+        // SAFETY: the context is the held socket, which does not move when `Tls` does, and outlives
+        // the connection, which is dropped first.
+        unsafe {
+            connection.set_receive_context(context).map_err(setup)?;
+            connection.set_send_context(context).map_err(setup)?;
+        }
+        let mut tls = Self { connection, socket };
+        match tls.connection.poll_negotiate() {
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(_)) | Poll::Pending => return Err(ChannelError::Handshake),
+        }
+        let agreed = tls.agreed(keys)?;
+        tls.socket.get().trust_length();
+        Ok((tls, agreed))
+    }
+
+    /// Which of the keys was agreed on. A client that only trusts the handshake would go on with a
+    /// certificate where the server passes its key over; here that is a refusal.
+    fn agreed(&self, keys: &[Psk]) -> Result<usize, ChannelError> {
+        let mut identity = [0; 48];
+        let length = self.connection.negotiated_psk_identity_length();
+        let version = self.connection.actual_protocol_version();
+        if !matches!(length, Ok(48)) || !matches!(version, Ok(Version::TLS13)) {
+            return Err(ChannelError::Handshake);
+        }
+        self.connection
+            .negotiated_psk_identity(&mut identity)
+            .map_err(|_| ChannelError::Handshake)?;
+        keys.iter().position(|key| key.identity().0 == identity).ok_or(ChannelError::Handshake)
+    }
+
+    /// What both ends know of this connection and nobody else does.
+    pub(crate) fn exported(&self, context: &[u8]) -> Result<[u8; 32], ChannelError> {
+        let mut bytes = [0; 32];
+        self.connection.tls_exporter(EXPORTER_LABEL, context, &mut bytes).map_err(setup)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        self.socket.get().set_deadline(deadline);
+    }
+
+    /// Tells the other side that nothing follows. Without it a cut connection looks like an end.
+    pub(crate) fn close(mut self) {
+        // the other side may be gone, and nothing is owed to it
+        let _ = self.connection.poll_shutdown_send();
+    }
+
+    /// Reads until the buffer is full.
+    pub(crate) fn read_exact(&mut self, mut buffer: &mut [u8]) -> Result<(), ChannelError> {
+        while !buffer.is_empty() {
+            match self.connection.poll_recv(buffer) {
+                Poll::Ready(Ok(0)) => return Err(ChannelError::Closed),
+                Poll::Ready(Ok(count)) => buffer = buffer.get_mut(count..).unwrap_or_default(),
+                Poll::Ready(Err(_)) | Poll::Pending => return Err(ChannelError::Broken),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes everything.
+    pub(crate) fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), ChannelError> {
+        while !bytes.is_empty() {
+            match self.connection.poll_send(bytes) {
+                Poll::Ready(Ok(count)) => bytes = bytes.get(count..).unwrap_or_default(),
+                Poll::Ready(Err(_)) | Poll::Pending => return Err(ChannelError::Broken),
+            }
+        }
+        match self.connection.poll_flush() {
+            Poll::Ready(Ok(_)) => Ok(()),
+            Poll::Ready(Err(_)) | Poll::Pending => Err(ChannelError::Broken),
+        }
+    }
+}
+
+/// No certificate of its own and none that it trusts: not the system's either, which the bindings
+/// would load by default. Session tickets and early data are off unless they are turned on.
+fn config() -> Result<Config, ChannelError> {
+    let mut builder = Builder::new();
+    builder.with_system_certs(false).map_err(setup)?;
+    builder.set_security_policy(&Policy::from_version(POLICY).map_err(setup)?).map_err(setup)?;
+    builder.build().map_err(setup)
+}
+
+fn setup(_: s2n_tls::error::Error) -> ChannelError {
+    ChannelError::Setup
+}
+
+unsafe extern "C" fn receive<S: Socket>(
+    context: *mut c_void,
+    buffer: *mut u8,
+    length: u32,
+) -> c_int {
+    // SAFETY: `context` is the held socket of the `Tls` whose connection s2n-tls is running, and
+    // s2n-tls runs only under `&mut Tls`, which has no other reference to the socket then.
+    let socket = unsafe { &mut *context.cast::<Guarded<S>>() };
+    // SAFETY: s2n-tls owns `length` bytes at `buffer` and wants them written.
+    let buffer = unsafe { std::slice::from_raw_parts_mut(buffer, length as usize) };
+    answer(socket.read(buffer))
+}
+
+unsafe extern "C" fn send<S: Socket>(context: *mut c_void, bytes: *const u8, length: u32) -> c_int {
+    // SAFETY: as in `receive`.
+    let socket = unsafe { &mut *context.cast::<Guarded<S>>() };
+    // SAFETY: s2n-tls has `length` bytes at `bytes`.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes, length as usize) };
+    answer(socket.write(bytes))
+}
+
+/// Never "would block": the sockets block, and one that gave up has failed.
+fn answer(result: std::io::Result<usize>) -> c_int {
+    match result.map(c_int::try_from) {
+        Ok(Ok(count)) => count,
+        _ => {
+            set_errno(Errno(EIO));
+            -1
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What runs inside the enclave: requests in, replies out.
+//!
+//! ```text
+//! frame -> RawRequest --admit: charge, seal, store--> Spent --evaluate--> Evaluated --release--> Response
+//! ```
+//! Each arrow consumes its input and is the only way to its output: whoever holds a [`Spent`] knows
+//! that the call was charged and its record stored. The core has no I/O: the outside is behind the
+//! traits of [`world`]. [`serve`] puts it behind sockets and [`pace`] lets replies leave on time. The
+//! phases are in the module `phase`, on one screen.
+//!
+//! Never here: a model importer, a TOML parser, a command line.
+#![forbid(unsafe_code)]
+
+mod boot;
+mod core;
+mod ledger;
+mod outputs;
+pub mod pace;
+mod phase;
+pub mod serve;
+mod values;
+pub mod world;
+
+pub use boot::Boot;
+pub use core::{Core, Evaluated, Next, Response, Spent, StartError, score_outputs};

@@ -1,0 +1,332 @@
+//! The core behind sockets: a fixed pool for strangers, and a worker for each party.
+//!
+//! ```text
+//! listener --> greeter (one of a fixed pool) --TLS, first exchange--> the party's place --> its worker
+//! ```
+//! Every thread exists from the start, and no queue grows. A stranger costs a greeter until its
+//! deadline at most; when all are taken, the one that was greeted first is hung up on. A party has a
+//! worker and a place of its own: it can wait for itself, and for nobody else. Only the core's lock
+//! is shared, for charging and storing, never for an evaluation.
+
+use crate::boot::Boot;
+use crate::core::{Core, Next, Response};
+use crate::pace::Pace;
+use crate::world::{Clock, Store};
+use channel::{Channel, Hangup, Psk, Socket, accept};
+use engine::Backend;
+use protocol::agreement::Agreement;
+use protocol::document::Attester;
+use protocol::frame::Kind;
+use protocol::message::{RawRequest, STATUS_BODY, SUBMIT_HEAD};
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroUsize;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Where connections come from.
+pub trait Listener: Send + Sync {
+    /// One connection.
+    type Socket: Socket;
+
+    /// Waits for the next one.
+    ///
+    /// # Errors
+    /// Where the system gives none.
+    fn accept(&self) -> io::Result<Self::Socket>;
+}
+
+impl Listener for TcpListener {
+    type Socket = TcpStream;
+
+    fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = TcpListener::accept(self)?;
+        // a reply is one write, and must not wait for another
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+impl Listener for UnixListener {
+    type Socket = UnixStream;
+
+    fn accept(&self) -> io::Result<UnixStream> {
+        UnixListener::accept(self).map(|(stream, _)| stream)
+    }
+}
+
+/// What the host serves with. Each part is what its trait says, and no flag changes it.
+pub struct Host<S, A, C, P> {
+    /// The agreement.
+    pub agreement: Arc<Agreement>,
+    /// The boot.
+    pub boot: Arc<Boot>,
+    /// The core.
+    pub core: Core<S>,
+    /// The key of each party, in the agreement's order.
+    pub keys: Vec<Psk>,
+    /// The security module.
+    pub attester: A,
+    /// The trusted time.
+    pub clock: C,
+    /// When replies leave.
+    pub pace: P,
+}
+
+/// How long a stranger may take.
+const GREETING: Duration = Duration::from_secs(10);
+/// Strangers at once, at most.
+const MOST_GREETERS: usize = 64;
+
+/// Serves until the listener fails.
+///
+/// # Errors
+/// What the listener says when it fails.
+pub fn serve<L, S, A, C, P>(listener: &L, host: Host<S, A, C, P>) -> io::Error
+where
+    L: Listener,
+    S: Store + Send,
+    A: Attester + Sync,
+    C: Clock + Sync,
+    P: Pace,
+{
+    let terms = host.agreement.terms();
+    let parties = terms.parties.len();
+    // what the agreement leaves beside one connection for each party: at least one, by its check
+    let greeters = usize::from(terms.limits.connections).saturating_sub(parties);
+    let greeters = greeters.clamp(1, MOST_GREETERS);
+    let serving = Serving {
+        agreement: host.agreement,
+        boot: host.boot,
+        core: Mutex::new(host.core),
+        keys: host.keys,
+        attester: host.attester,
+        clock: host.clock,
+        pace: host.pace,
+        greetings: Greetings::new(greeters),
+        places: (0..parties).map(|_| Place::new()).collect(),
+    };
+    thread::scope(|scope| {
+        for _ in 0..greeters {
+            scope.spawn(|| serving.greet());
+        }
+        for party in 0..parties {
+            let serving = &serving;
+            scope.spawn(move || serving.work(party));
+        }
+        let error = loop {
+            match listener.accept() {
+                Ok(socket) => serving.greetings.put(socket),
+                // the stranger was gone before it was taken in
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break error,
+            }
+        };
+        serving.greetings.close();
+        serving.places.iter().for_each(Place::close);
+        error
+    })
+}
+
+struct Serving<S, A, C, P, K: Socket> {
+    agreement: Arc<Agreement>,
+    boot: Arc<Boot>,
+    core: Mutex<Core<S>>,
+    keys: Vec<Psk>,
+    attester: A,
+    clock: C,
+    pace: P,
+    greetings: Greetings<K>,
+    places: Vec<Place<Channel<K>>>,
+}
+
+impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K> {
+    /// Greets strangers until the host closes.
+    fn greet(&self) {
+        while let Some((number, socket)) = self.greetings.take() {
+            let deadline = Instant::now() + GREETING;
+            let digest = self.agreement.digest();
+            let accepted =
+                accept(socket, &self.keys, &digest, &self.boot.id(), &self.attester, deadline);
+            self.greetings.done(number);
+            // a stranger who failed learns nothing, and nobody else does
+            if let Ok((channel, key)) = accepted
+                && let Some(place) = self.places.get(key)
+            {
+                place.put(channel);
+            }
+        }
+    }
+
+    /// Serves one party, one connection after the other.
+    fn work(&self, party: usize) {
+        let Some(place) = self.places.get(party) else { return };
+        while let Some(channel) = place.take() {
+            // there are at most 64 parties
+            self.converse(party as u16, channel);
+        }
+    }
+
+    /// Answers requests until the party is gone, silent for too long, or sends what is no frame.
+    fn converse(&self, party: u16, mut channel: Channel<K>) {
+        let limits = self.agreement.terms().limits;
+        let idle = Duration::from_secs(limits.idle_seconds.into());
+        let longest = u64::from(limits.message_mib) << 20;
+        let cap = |kind| match kind {
+            Kind::Hello => 0,
+            Kind::Status => STATUS_BODY as u64,
+            Kind::Submit => SUBMIT_HEAD as u64 + (u64::from(limits.program_mib) << 20),
+            Kind::Supply | Kind::Score => longest,
+        };
+        loop {
+            channel.set_deadline(Instant::now() + idle);
+            let Ok((kind, body)) = channel.receive(cap) else { return };
+            let start = Instant::now();
+            let response = self.answer(party, kind, body);
+            self.pace.wait(start);
+            channel.set_deadline(Instant::now() + idle);
+            let kind = response.kind();
+            if channel.send(kind, &response.into_body()).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, party: u16, kind: Kind, body: Vec<u8>) -> Response {
+        let request = RawRequest::parse(kind, body);
+        let now = self.clock.now();
+        let next = match request {
+            Ok(request) => guard(&self.core).handle(party, request, now),
+            Err(code) => Next::Reply(guard(&self.core).refuse(party, kind, code)),
+        };
+        match next {
+            Next::Reply(response) => response,
+            // the lock is free again: one party's rows do not keep another waiting
+            Next::Evaluate(spent) => spent.evaluate(Backend::detect(), NonZeroUsize::MIN).release(),
+        }
+    }
+}
+
+/// A place for one connection of one party. A newer one takes the place of one that still waits.
+struct Place<T> {
+    waiting: Mutex<Waiting<T>>,
+    changed: Condvar,
+}
+
+enum Waiting<T> {
+    Empty,
+    One(T),
+    Closed,
+}
+
+impl<T> Place<T> {
+    fn new() -> Self {
+        Self { waiting: Mutex::new(Waiting::Empty), changed: Condvar::new() }
+    }
+
+    fn put(&self, new: T) {
+        let mut waiting = guard(&self.waiting);
+        if !matches!(*waiting, Waiting::Closed) {
+            *waiting = Waiting::One(new);
+            self.changed.notify_one();
+        }
+    }
+
+    fn close(&self) {
+        *guard(&self.waiting) = Waiting::Closed;
+        self.changed.notify_one();
+    }
+
+    fn take(&self) -> Option<T> {
+        let mut waiting = guard(&self.waiting);
+        loop {
+            match std::mem::replace(&mut *waiting, Waiting::Empty) {
+                Waiting::One(one) => return Some(one),
+                Waiting::Closed => {
+                    *waiting = Waiting::Closed;
+                    return None;
+                }
+                Waiting::Empty => {
+                    waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+}
+
+/// Strangers: at most one waits, and each greeter has one. A newcomer is never kept out: the one
+/// that was greeted first is hung up on instead, since every peer has the same address.
+struct Greetings<K> {
+    most: usize,
+    state: Mutex<Greeted<K>>,
+    changed: Condvar,
+}
+
+struct Greeted<K> {
+    waiting: Option<K>,
+    closed: bool,
+    /// The next number.
+    next: u64,
+    /// Those being greeted, first come first.
+    current: Vec<(u64, Hangup)>,
+}
+
+impl<K: Socket> Greetings<K> {
+    fn new(most: usize) -> Self {
+        let current = Vec::with_capacity(most);
+        let state = Greeted { waiting: None, closed: false, next: 0, current };
+        Self { most, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Takes a newcomer in. Waits while the last one is not with a greeter yet, which takes no
+    /// longer than it takes to hang up.
+    fn put(&self, socket: K) {
+        let mut state = guard(&self.state);
+        while state.waiting.is_some() && !state.closed {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting = Some(socket);
+        if state.current.len() >= self.most {
+            let (_, first) = state.current.remove(0);
+            first.end();
+        }
+        self.changed.notify_all();
+    }
+
+    fn take(&self) -> Option<(u64, K)> {
+        let mut state = guard(&self.state);
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(socket) = state.waiting.take() {
+                self.changed.notify_all();
+                let Ok(hangup) = socket.hangup() else { continue };
+                let number = state.next;
+                state.next += 1;
+                state.current.push((number, hangup));
+                return Some((number, socket));
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn done(&self, number: u64) {
+        guard(&self.state).current.retain(|(other, _)| *other != number);
+    }
+
+    fn close(&self) {
+        let mut state = guard(&self.state);
+        state.closed = true;
+        state.current.drain(..).for_each(|(_, hangup)| hangup.end());
+        self.changed.notify_all();
+    }
+}
+
+/// A lock whose holder panicked: the binary aborts on panic, so there is none that goes on.
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,208 @@
+//! Every refusal has its code, the size of a success, a record of the same size, and costs nothing.
+
+use enclave_host::{StartError, score_outputs};
+use protocol::Code;
+use protocol::agreement::*;
+use protocol::frame::{HEADER, Header, Kind};
+use protocol::message::{Content, RawOperation, RawRequest, RequestId};
+
+use crate::world::*;
+
+#[test]
+fn refused_rows_look_like_answered_ones() {
+    let success = Enclave::loaded(terms(false)).score(BOB, 1, &[1.0, 2.0]);
+    let fixed = success.body.len() - success.reply.outputs.expose().len();
+    assert_eq!(success.body.len(), fixed + score_outputs(&terms(false)));
+    let spent = |enclave: &mut Enclave| {
+        enclave.score(BOB, 11, &[0.0, 0.0]);
+        enclave.score(BOB, 12, &[0.0, 0.0]);
+    };
+    type Prepare = fn(&mut Enclave);
+    let nothing: Prepare = |_| {};
+    let too_many = [0.0; 22];
+    let cases: Vec<(Code, Prepare, u16, RawRequest)> = vec![
+        (Code::Budget, spent, BOB, score(1, [0; 16], &[1.0, 2.0], 2)),
+        (Code::Reused, spent, BOB, score(11, [0; 16], &[1.0, 2.0], 2)),
+        (Code::Rows, nothing, BOB, score(1, [0; 16], &[], 2)),
+        (Code::Rows, nothing, BOB, score(1, [0; 16], &too_many, 2)),
+        (Code::Malformed, nothing, BOB, score(1, [0; 16], &[1.0, 2.0, 3.0], 2)),
+        (Code::Malformed, nothing, BOB, score(1, [0; 16], &[1.0, 2.0], 1)),
+        (Code::Values, nothing, BOB, score(1, [0; 16], &[1.0, 100.5], 2)),
+        (Code::Values, nothing, BOB, score(1, [0; 16], &[f64::NAN, 1.0], 2)),
+        (Code::Values, nothing, BOB, score(1, [0; 16], &[f64::INFINITY, 1.0], 2)),
+        (Code::Batch, nothing, BOB, score(1, [1; 16], &[1.0, 2.0], 2)),
+        (Code::NotAllowed, nothing, CAROL, score(1, [0; 16], &[1.0, 2.0], 2)),
+        (Code::NotAllowed, nothing, 9, score(1, [0; 16], &[1.0, 2.0], 2)),
+        (Code::Window, |enclave| enclave.now = Some(99), ALICE, score(1, [0; 16], &[1.0, 2.0], 2)),
+        (Code::Window, |enclave| enclave.now = Some(200), ALICE, score(1, [0; 16], &[1.0, 2.0], 2)),
+        (Code::Window, |enclave| enclave.now = None, ALICE, score(1, [0; 16], &[1.0, 2.0], 2)),
+        (Code::Store, |enclave| enclave.mood(Mood::Loses), BOB, score(1, [0; 16], &[1.0, 2.0], 2)),
+    ];
+    for (code, prepare, party, request) in cases {
+        let mut agreed = terms(false);
+        agreed.parties[0].window = Window { from: 100, until: 200 };
+        let mut enclave = Enclave::start(agreed);
+        enclave.now = Some(150);
+        assert_eq!(enclave.submit(ALICE, 100, &program_bytes(1.0)).code, Code::Done);
+        prepare(&mut enclave);
+        let (before, records) = (enclave.status(party).reply.counters, enclave.records());
+        let answer = enclave.send(party, &request);
+        assert_eq!(answer.code, code);
+        assert!(answer.is_empty(), "{code:?}");
+        assert_eq!(answer.body.len(), success.body.len(), "{code:?}");
+        let after = enclave.status(party).reply.counters;
+        if code != Code::Store {
+            assert_eq!(after, before, "{code:?} was charged");
+            assert_eq!(enclave.records(), records + 1, "{code:?}: one record, as for a success");
+        }
+    }
+}
+
+#[test]
+fn without_a_program_rows_are_refused_by_phase() {
+    let mut enclave = Enclave::start(terms(false));
+    let answer = enclave.score(BOB, 1, &[1.0, 2.0]);
+    assert_eq!((answer.code, answer.is_empty()), (Code::Phase, true));
+    assert_eq!(answer.reply.counters.phase, 0);
+}
+
+/// An output outside the range: the call is charged, since its outcome tells something; nothing else
+/// leaves.
+#[test]
+fn an_output_outside_the_range_releases_nothing() {
+    let mut enclave = Enclave::loaded(terms(false));
+    let answer = enclave.score(BOB, 1, &[1.0, 2.0, 100.0, 100.0]);
+    assert_eq!((answer.code, answer.is_empty()), (Code::Output, true));
+    assert_eq!(answer.reply.counters.score_calls, 1);
+}
+
+#[test]
+fn programs_are_refused_with_one_code_and_uncharged() {
+    let good = program_bytes(1.0);
+    let mut damaged = good.clone();
+    *damaged.last_mut().unwrap() = 0xff; // an intercept of NaN
+    let mut short = good.clone();
+    short.pop();
+    let mut other_card = good.clone();
+    // the names are the last bytes of the header
+    let name = other_card.windows(2).rposition(|pair| pair == b"xy").unwrap();
+    other_card[name] = b'z';
+    let big = [good.clone(), vec![0; 2 << 20]].concat();
+    let mut enclave = Enclave::start(terms(false));
+    let size = enclave.submit(ALICE, 1, &good).body.len();
+    for program in [&damaged, &short, &other_card, &big, &vec![]] {
+        let answer = enclave.submit(ALICE, 2, program);
+        assert_eq!((answer.code, answer.is_empty()), (Code::Program, true));
+        assert_eq!((answer.body.len(), answer.reply.counters.submit_calls), (size, 2));
+    }
+    assert_eq!(enclave.submit(BOB, 2, &good).code, Code::NotAllowed);
+    // the last one before the first data call counts
+    assert_eq!(enclave.submit(ALICE, 2, &program_bytes(3.0)).code, Code::Done);
+    assert_eq!(enclave.score(BOB, 1, &[1.0, 2.0]).outputs(), [7.0]);
+    let frozen = enclave.submit(ALICE, 3, &good);
+    assert_eq!((frozen.code, frozen.body.len()), (Code::Phase, size));
+    assert_eq!(enclave.score(BOB, 2, &[1.0, 2.0]).outputs(), [7.0]);
+}
+
+#[test]
+fn an_exact_program_is_that_one_with_its_salt() {
+    let good = program_bytes(1.0);
+    let mut agreed = terms(false);
+    agreed.program.choice = Choice::Exact(protocol::commitment(&SALT, &good));
+    let mut enclave = Enclave::start(agreed);
+    assert_eq!(enclave.submit(ALICE, 1, &program_bytes(3.0)).code, Code::Program);
+    let program = Content::new(good.clone());
+    let operation = RawOperation::Submit { salt: [6; 32], program };
+    let request = RawRequest { id: RequestId([2; 16]), operation };
+    assert_eq!(enclave.send(ALICE, &request).code, Code::Program);
+    assert_eq!(enclave.submit(ALICE, 3, &good).code, Code::Done);
+}
+
+#[test]
+fn instances_share_budgets_evenly() {
+    let mut agreed = terms(false);
+    agreed.instances = 2;
+    agreed.parties[0].submit_calls = 2;
+    agreed.parties[0].score.calls = 2;
+    let mut enclave = Enclave::loaded(agreed);
+    assert_eq!(enclave.score(BOB, 1, &[1.0, 2.0]).code, Code::Done);
+    assert_eq!(enclave.score(BOB, 2, &[1.0, 2.0]).code, Code::Budget);
+}
+
+/// What this host cannot do, it says at the start.
+#[test]
+fn agreements_that_cannot_be_served_are_refused_at_the_start() {
+    let refused = |change: fn(&mut AgreementParts)| {
+        let mut agreed = terms(false);
+        change(&mut agreed);
+        Enclave::try_start(agreed, 0).err()
+    };
+    let to_bob = refused(|terms| {
+        terms.releases[0].to = Whom::Party(BOB);
+        terms.parties[0].roles.remove(&Role::Reader);
+    });
+    assert_eq!(to_bob, Some(StartError::Release));
+    assert_eq!(
+        refused(|terms| {
+            terms.parties[0].roles.remove(&Role::ModelOwner);
+            terms.parties[0].roles.insert(Role::RuleOwner);
+        }),
+        Some(StartError::Rule)
+    );
+    let tls = Authentication::Tls { key_sha256: protocol::Sha256([7; 32]) };
+    let mut agreed = terms(false);
+    agreed.parties[CAROL as usize].authentication = tls;
+    assert_eq!(Enclave::try_start(agreed, 0).err(), Some(StartError::Tls));
+    assert_eq!(
+        refused(|terms| terms.parties[1].score = Budget { calls: 1 << 29, rows: 1 << 30 }),
+        Some(StartError::Memory)
+    );
+}
+
+#[test]
+fn headers_are_capped_before_anything_is_read() {
+    let cap = |kind| if kind == Kind::Status { 16 } else { 1000 };
+    for kind in Kind::ALL {
+        let header = Header::new(kind, 16);
+        assert_eq!(Header::parse(&header.encode(), cap), Ok(header));
+    }
+    let good = Header::new(Kind::Status, 16).encode();
+    let with = |place: usize, byte: u8| {
+        let mut bytes: [u8; HEADER] = good;
+        bytes[place] = byte;
+        Header::parse(&bytes, cap)
+    };
+    assert_eq!(with(0, 2), Err(Code::Version));
+    assert_eq!(with(2, 0), Err(Code::Malformed));
+    assert_eq!(with(2, 6), Err(Code::Malformed));
+    assert_eq!(with(3, 1), Err(Code::Malformed));
+    assert_eq!(with(4, 1), Err(Code::Malformed));
+    assert_eq!(with(8, 17), Err(Code::Malformed));
+    assert_eq!(with(15, 1), Err(Code::Malformed));
+}
+
+#[test]
+fn codes_and_numbers_go_both_ways() {
+    for (number, code) in (0..).zip(Code::ALL) {
+        assert_eq!((code.number(), Code::from_number(number)), (number, Some(code)));
+        assert!(
+            code == Code::Done || code.to_string().contains(": "),
+            "{code:?} says how to mend it"
+        );
+    }
+    assert_eq!(Code::from_number(Code::ALL.len() as u16), None);
+}
+
+#[test]
+fn malformed_bodies_are_refused_by_the_parser() {
+    for kind in Kind::ALL {
+        for length in [0, 1, 15, 47, 71] {
+            let complete = matches!((kind, length), (Kind::Submit, 71));
+            let parsed = RawRequest::parse(kind, vec![0; length]).err();
+            assert_eq!(parsed, (!complete).then_some(Code::Malformed), "{kind:?} {length}");
+        }
+    }
+    let mut body = score(1, [0; 16], &[1.0, 2.0], 2).encode();
+    body[68] = 1;
+    assert_eq!(RawRequest::parse(Kind::Score, body).err(), Some(Code::Malformed));
+}

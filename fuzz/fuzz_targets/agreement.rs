@@ -1,0 +1,7 @@
+//! Agreements: canonical bytes, and TOML.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::run("agreement", bytes));

@@ -1,0 +1,7 @@
+//! Frames, requests, replies and receipts.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::run("message", bytes));

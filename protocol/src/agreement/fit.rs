@@ -1,0 +1,77 @@
+//! Whether a program is one that an agreement is about.
+
+use super::error::{AgreementError, Fault, at};
+use super::{Agreement, output_name};
+use crate::commitment::card;
+use engine::shape::StepShape;
+use engine::{Output, Program};
+use std::fmt::{Debug, Display};
+
+/// Checks a program against an agreement: `bytes` are the program's own. All that is compared here
+/// is public.
+///
+/// # Leaks
+/// The program's card.
+///
+/// # Errors
+/// The first term that the program does not fit.
+pub fn fits(agreement: &Agreement, bytes: &[u8], program: &Program) -> Result<(), AgreementError> {
+    let terms = agreement.terms();
+    let shape = program.shape();
+    same("program.profile", shape.profile, terms.program.profile)?;
+    same("program.class", shape.class, terms.program.class)?;
+    same("input.precision", shape.precision, terms.input.precision)?;
+    same("input.column", shape.features as usize, terms.input.columns.len())?;
+    let names = program.schema().feature_names.iter().flatten();
+    for (number, (name, column)) in names.zip(&terms.input.columns).enumerate() {
+        same(format!("input.column[{number}].name"), name, &column.name)?;
+    }
+    let output = terms.output.output;
+    if !engine::outputs(program).contains(&output) {
+        let offered: Vec<&str> = engine::outputs(program).into_iter().map(output_name).collect();
+        return Err(misfit("output.output", offered.join(", "), output_name(output)));
+    }
+    let values = values_per_row(program, output);
+    if values != terms.output.count as usize {
+        return Err(misfit("output.count", values, terms.output.count));
+    }
+    let limit = u64::from(terms.limits.program_mib) << 20;
+    if bytes.len() as u64 > limit {
+        let (found, limit) = (format!("{} bytes", bytes.len()), format!("{limit} at most"));
+        return Err(misfit("limits.program_mib", found, limit));
+    }
+    // last, since it says the least about what to mend
+    match card(bytes) {
+        Some(found) if found == terms.program.card => Ok(()),
+        Some(found) => Err(misfit("program.card", found, terms.program.card)),
+        None => Err(misfit("program.card", "no card", terms.program.card)),
+    }
+}
+
+/// Values that one row gives.
+pub fn values_per_row(program: &Program, output: Output) -> usize {
+    if output == Output::Label {
+        return 1;
+    }
+    let counts = program.shape().steps.iter().map(|step| match step {
+        StepShape::Forest(forest) => forest.outputs(),
+        StepShape::Linear(linear) => linear.outputs as usize,
+        StepShape::Rank(_) | StepShape::Link(_) => 1,
+    });
+    counts.max().unwrap_or(1)
+}
+
+fn same<T: PartialEq + Debug>(
+    path: impl Display,
+    found: T,
+    agreed: T,
+) -> Result<(), AgreementError> {
+    if found == agreed {
+        return Ok(());
+    }
+    Err(misfit(path, format!("{found:?}"), format!("{agreed:?}")))
+}
+
+fn misfit(path: impl Display, program: impl Display, agreement: impl Display) -> AgreementError {
+    at(path, Fault::Misfit { program: program.to_string(), agreement: agreement.to_string() })
+}
