@@ -20,6 +20,8 @@ pub struct Model {
     pub memory: Vec<Operand>,
     /// The mask that decides which elements of memory are touched.
     pub mask: Option<MaskSource>,
+    /// Set when a register of bits moves the address: `bt [memory], register`, and how many bits one element has.
+    pub bit_offset: Option<(Register, u32)>,
     /// Set for string instructions.
     pub string: Option<StringForm>,
     /// Why its time may depend on operand values.
@@ -174,6 +176,7 @@ pub fn model(instruction: Instruction, factory: &mut InstructionInfoFactory) -> 
         plain_operands(i, factory)
     };
     let mask = if memory.is_empty() { None } else { mask_source(i, &memory) };
+    let bit_offset = bit_offset(i);
     let latency = latency(i);
     let inputs = latency.map_or(vec![], |latency| inputs(i, latency, factory));
     let system_call =
@@ -185,7 +188,17 @@ pub fn model(instruction: Instruction, factory: &mut InstructionInfoFactory) -> 
         .cpuid_features()
         .iter()
         .any(|feature| matches!(feature, CpuidFeature::AMX_TILE | CpuidFeature::UINTR));
-    Model { instruction, memory, mask, string, latency, inputs, system_call, unsupported }
+    Model {
+        instruction,
+        memory,
+        mask,
+        bit_offset,
+        string,
+        latency,
+        inputs,
+        system_call,
+        unsupported,
+    }
 }
 
 fn string_form(i: &Instruction) -> Option<StringForm> {
@@ -214,6 +227,13 @@ fn string_form(i: &Instruction) -> Option<StringForm> {
         target: has([OpKind::MemoryESRDI, OpKind::MemoryESEDI, OpKind::MemoryESDI]),
         repeat,
     })
+}
+
+fn bit_offset(i: &Instruction) -> Option<(Register, u32)> {
+    let tests =
+        matches!(i.mnemonic(), Mnemonic::Bt | Mnemonic::Btc | Mnemonic::Btr | Mnemonic::Bts);
+    let moves = tests && i.op0_kind() == OpKind::Memory && i.op1_kind() == OpKind::Register;
+    moves.then(|| (i.op1_register(), 8 * i.op1_register().size() as u32))
 }
 
 fn gather_operand(i: &Instruction) -> Operand {
@@ -324,9 +344,10 @@ fn float(i: &Instruction) -> Option<Float> {
         // integers become no subnormal numbers
         return (float.operand != 0).then_some(float);
     }
-    const ARITHMETIC: [&str; 17] = [
+    const ARITHMETIC: [&str; 26] = [
         "Add", "Sub", "Mul", "Fmadd", "Fmsub", "Fnmadd", "Fnmsub", "Hadd", "Hsub", "Dpp", "Min",
-        "Max", "Cmp", "Comis", "Ucomis", "Round", "Rndscale",
+        "Max", "Cmp", "Comis", "Ucomis", "Round", "Rndscale", "Scalef", "Reduce", "Range",
+        "Getexp", "Getmant", "Fixupimm", "Rcp", "Rsqrt", "Exp2",
     ];
     let suffix = name.get(name.len().checked_sub(2)?..)?;
     let known = ARITHMETIC.iter().any(|prefix| name.starts_with(prefix));

@@ -37,6 +37,13 @@ pub(crate) fn before(model: &Model, stop: &mut Stop, step: &mut Step) -> Result<
         addresses(operand, mask, stop, &mut step.addresses)?;
     }
     step.masks.extend(mask);
+    if let Some((register, bits)) = model.bit_offset {
+        // which element the bit lies in: the offset is signed
+        let value = stop.general(register);
+        let unused = 64 - bits;
+        let element = (((value << unused) as i64) >> unused) >> bits.trailing_zeros();
+        step.masks.push(element as u64);
+    }
     if let Some(string) = model.string {
         if string.source {
             step.addresses.push(stop.registers.rsi);
@@ -50,6 +57,9 @@ pub(crate) fn before(model: &Model, stop: &mut Stop, step: &mut Step) -> Result<
     }
     if model.system_call {
         step.values.push(stop.registers.rax);
+        let r = &stop.registers;
+        let arguments = [r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9];
+        step.addresses.extend(arguments.iter().take(arguments_of(r.rax as i64)));
     }
     match model.latency {
         None | Some(Latency::NotDeterministic) => {}
@@ -106,6 +116,40 @@ pub(crate) fn after(model: &Model, stop: &mut Stop, step: &mut Step) -> Result<(
         }
     }
     Ok(())
+}
+
+/// How many arguments a system call reads. Of one that is not listed all six registers count, whatever they hold.
+fn arguments_of(number: i64) -> usize {
+    match number {
+        libc::SYS_sched_yield | libc::SYS_getpid | libc::SYS_gettid | libc::SYS_getppid => 0,
+        libc::SYS_close | libc::SYS_brk | libc::SYS_fsync | libc::SYS_dup => 1,
+        libc::SYS_munmap
+        | libc::SYS_fstat
+        | libc::SYS_clock_gettime
+        | libc::SYS_nanosleep
+        | libc::SYS_sigaltstack => 2,
+        libc::SYS_read
+        | libc::SYS_write
+        | libc::SYS_readv
+        | libc::SYS_writev
+        | libc::SYS_open
+        | libc::SYS_lseek
+        | libc::SYS_mprotect
+        | libc::SYS_madvise
+        | libc::SYS_getrandom
+        | libc::SYS_poll
+        | libc::SYS_ioctl
+        | libc::SYS_fcntl
+        | libc::SYS_sched_getaffinity => 3,
+        libc::SYS_openat
+        | libc::SYS_newfstatat
+        | libc::SYS_pread64
+        | libc::SYS_pwrite64
+        | libc::SYS_rt_sigaction
+        | libc::SYS_rt_sigprocmask => 4,
+        libc::SYS_statx | libc::SYS_mremap => 5,
+        _ => 6,
+    }
 }
 
 fn addresses(

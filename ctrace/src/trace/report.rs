@@ -111,7 +111,9 @@ pub(crate) fn merge(
                 short(locator, finding.other)
             ),
             Kind::Address
-                if model.is_some_and(|model| model.mask.is_none() && model.memory.len() == 1) =>
+                if model.is_some_and(|model| {
+                    model.mask.is_none() && model.bit_offset.is_none() && model.memory.len() == 1
+                }) =>
             {
                 format!("{:#x} or {:#x}", finding.reference, finding.other)
             }
@@ -147,6 +149,9 @@ fn words(kind: Kind, model: Option<&Model>) -> String {
         }
         Kind::Address if model.is_some_and(|model| model.string.is_some()) => {
             "address or length of a string instruction".into()
+        }
+        Kind::Address if model.is_some_and(|model| model.system_call) => {
+            "argument of a system call".into()
         }
         Kind::Address => "address".into(),
         Kind::Latency => match model.and_then(|model| model.latency) {

@@ -132,3 +132,12 @@ pub(crate) fn sort(secret: &[u8], out: &mut [u8]) {
     out.copy_from_slice(secret);
     out.sort_unstable(); // LEAK
 }
+
+/// Hands the system a secret length.
+#[inline(never)]
+pub(crate) fn write_length(secret: &[u8], out: &mut [u8]) {
+    let length = usize::from(secret[0] & 31);
+    let Ok(mut file) = std::fs::OpenOptions::new().write(true).open("/dev/null") else { return };
+    let written = std::io::Write::write(&mut file, &secret[..length]); // LEAK
+    out[0] = u8::from(written.is_ok());
+}

@@ -45,6 +45,7 @@ pub const TOYS: &[Toy] = &[
     toy("mask_subtract", leaks::mask_subtract, Verdict::Leak),
     toy("compare_bytes", leaks::compare_bytes, Verdict::Leak),
     toy("sort", leaks::sort, Verdict::Leak),
+    toy("write_length", leaks::write_length, Verdict::Leak),
     #[cfg(target_arch = "x86_64")]
     toy("gather", vector::gather_toy, Verdict::Leak),
     #[cfg(target_arch = "x86_64")]
@@ -55,6 +56,8 @@ pub const TOYS: &[Toy] = &[
     toy("string_copy", vector::string_copy, Verdict::Leak),
     #[cfg(target_arch = "x86_64")]
     toy("string_search", vector::string_search, Verdict::Leak),
+    #[cfg(target_arch = "x86_64")]
+    toy("bit_test", vector::bit_test, Verdict::Leak),
     #[cfg(target_arch = "x86_64")]
     toy("bit_deposit", vector::bit_deposit_toy, Verdict::Leak),
     toy("clean_select", clean::select, Verdict::Same),

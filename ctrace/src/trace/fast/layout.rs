@@ -23,7 +23,7 @@ pub(super) const TABLE: u64 = STATE + 4096;
 pub(super) const TABLE_SIZE: u64 = (1 << 16) * 16;
 /// The buffer. A write past its end faults: that is how the tracer learns that it is full.
 pub(super) const LOG_START: u64 = TABLE + TABLE_SIZE;
-pub(super) const LOG_END: u64 = LOG_START + (8 << 20);
+pub(super) const LOG_END: u64 = LOG_START + (256 << 10);
 /// More than one block writes; nothing is mapped there.
 pub(super) const GUARD: u64 = 8192;
 /// All of it.

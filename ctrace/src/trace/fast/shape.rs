@@ -43,7 +43,12 @@ impl Value {
 /// Whether a copy can record the instruction by itself.
 pub(super) fn copies(model: &Model) -> bool {
     let i = &model.instruction;
-    if model.unsupported || model.system_call || model.mask.is_some() || model.string.is_some() {
+    if model.unsupported
+        || model.system_call
+        || model.mask.is_some()
+        || model.bit_offset.is_some()
+        || model.string.is_some()
+    {
         return false;
     }
     if i.encoding() == EncodingKind::EVEX && model.latency.is_some() {
