@@ -466,10 +466,18 @@ impl<S: Store> Core<S> {
     /// The caller's columns and those of others as rows of the program.
     fn assemble(&self, raw: &RawRows, others: &[Option<&Batch>]) -> Result<Rows, Code> {
         let terms = self.agreement.terms();
-        let own = self.read(raw, &self.columns(Whom::Caller))?;
+        let mut own = self.read(raw, &self.columns(Whom::Caller))?;
         let supplied = terms.input.columns.iter().any(|column| column.from != Whom::Caller);
         if supplied == (raw.batch.0 == [0; 16]) {
             return Err(Code::Batch);
+        }
+        if !supplied {
+            // the caller's rows are the program's rows as they are
+            let values = match &mut own {
+                RowValuesSecret::F32(values) => RowValues::F32(std::mem::take(values.expose_mut())),
+                RowValuesSecret::F64(values) => RowValues::F64(std::mem::take(values.expose_mut())),
+            };
+            return Rows::try_new(terms.input.columns.len(), values).map_err(|_| Code::Malformed);
         }
         let mut sources = Vec::with_capacity(terms.input.columns.len());
         for column in &terms.input.columns {
