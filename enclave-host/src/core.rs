@@ -273,7 +273,7 @@ impl<S: Store> Core<S> {
         raw: RawRows,
         now: Option<u64>,
     ) -> Result<Counters, Code> {
-        let content = self.rows_hash(b"supply", party, id, &raw, &[]);
+        let content = self.rows_hash(b"supply", party, id, &raw, &commit(&raw), &[]);
         let columns = self.columns(Whom::Party(party));
         let judged = self.judge(party, id, &content, Kind::Supply, now).and_then(|entry| {
             if let Some(entry) = entry {
@@ -310,10 +310,11 @@ impl<S: Store> Core<S> {
     /// Charges, seals and stores a request for an evaluation. Whatever becomes of it, the same work
     /// follows: `evaluate`, then `release`.
     fn admit(&mut self, party: u16, id: RequestId, raw: RawRows, now: Option<u64>) -> Spent {
+        let input = commit(&raw);
         let others = self.others(raw.batch);
         let contents: Vec<&[u8]> =
             others.iter().flatten().map(|batch| batch.content.0.as_slice()).collect();
-        let content = self.rows_hash(b"score", party, id, &raw, &contents);
+        let content = self.rows_hash(b"score", party, id, &raw, &input, &contents);
         let judged = self.judge(party, id, &content, Kind::Score, now).and_then(|entry| {
             // the rows are read for a repeated request too: its answer is computed again
             let rows = self.assemble(&raw, &others)?;
@@ -329,7 +330,6 @@ impl<S: Store> Core<S> {
             Ok((left, _, None)) => self.record(Event::Score, party, id, content, raw.rows, *left),
             _ => Record::NOTHING,
         };
-        let input = input_commitment(&raw.salt, raw.rows, raw.values.expose());
         let counters = self.counters(party);
         let mut draft = Draft { id, code: Code::Done, party, counters, epoch: 0, input };
         let mut rows = None;
@@ -392,18 +392,19 @@ impl<S: Store> Core<S> {
         if always || now.is_some_and(open) { Ok(None) } else { Err(Code::Window) }
     }
 
-    /// The keyed hash by which rows are known again.
+    /// The keyed hash by which rows are known again. It covers them by their commitment, so that they
+    /// are hashed once.
     fn rows_hash(
         &self,
         what: &[u8],
         party: u16,
         id: RequestId,
         raw: &RawRows,
+        input: &Sha384,
         others: &[&[u8]],
     ) -> Sha384 {
-        let (party, rows) = (party.to_le_bytes(), raw.rows.to_le_bytes());
-        let mut parts: Vec<&[u8]> =
-            vec![what, &party, &id.0, &raw.salt, &raw.batch.0, &rows, raw.values.expose()];
+        let party = party.to_le_bytes();
+        let mut parts: Vec<&[u8]> = vec![what, &party, &id.0, &raw.batch.0, &input.0];
         parts.extend(others);
         self.boot.request_hash(&parts)
     }
@@ -466,10 +467,18 @@ impl<S: Store> Core<S> {
     /// The caller's columns and those of others as rows of the program.
     fn assemble(&self, raw: &RawRows, others: &[Option<&Batch>]) -> Result<Rows, Code> {
         let terms = self.agreement.terms();
-        let own = self.read(raw, &self.columns(Whom::Caller))?;
+        let mut own = self.read(raw, &self.columns(Whom::Caller))?;
         let supplied = terms.input.columns.iter().any(|column| column.from != Whom::Caller);
         if supplied == (raw.batch.0 == [0; 16]) {
             return Err(Code::Batch);
+        }
+        if !supplied {
+            // the caller's rows are the program's rows as they are
+            let values = match &mut own {
+                RowValuesSecret::F32(values) => RowValues::F32(std::mem::take(values.expose_mut())),
+                RowValuesSecret::F64(values) => RowValues::F64(std::mem::take(values.expose_mut())),
+            };
+            return Rows::try_new(terms.input.columns.len(), values).map_err(|_| Code::Malformed);
         }
         let mut sources = Vec::with_capacity(terms.input.columns.len());
         for column in &terms.input.columns {
@@ -651,6 +660,10 @@ fn zeros(terms: &AgreementParts, rows: u32) -> Option<Rows> {
         Precision::F64 => RowValues::F64(vec![0.0; count]),
     };
     Rows::try_new(columns, values).ok()
+}
+
+fn commit(raw: &RawRows) -> Sha384 {
+    input_commitment(&raw.salt, raw.rows, raw.values.expose())
 }
 
 /// Puts columns of several senders side by side.

@@ -1,6 +1,6 @@
 //! Whether rows are what the agreement's columns allow: every value is looked at, one bit comes out.
 
-use ops::{Mask, greater_i64, is_zero_u64, key_f32, key_f64};
+use ops::{Mask, is_zero_u64, key_f32, key_f64};
 use protocol::agreement::{Column, ColumnValues, Missing};
 
 /// What a column's values must be, as public keys.
@@ -8,8 +8,10 @@ use protocol::agreement::{Column, ColumnValues, Missing};
 struct Rule {
     low: i64,
     high: i64,
-    whole: bool,
-    missing: bool,
+    /// All ones where values are whole numbers.
+    whole: u64,
+    /// All ones where a value may be missing.
+    missing: u64,
 }
 
 /// Are all values of these rows allowed? `values` holds whole rows of the columns, little-endian.
@@ -35,14 +37,16 @@ pub(crate) fn allowed_f32(columns: &[&Column], values: &[f32]) -> Mask {
     );
     all(&rules, values, |x| {
         let magnitude = u64::from(x.to_bits() & 0x7fff_ffff);
-        (i64::from(key_f32(x)), i64::from(i32::MAX), whole(magnitude, 23, 127))
+        (i64::from(key_f32(x)), i64::from(i32::MAX), fraction_bits(magnitude, 23, 127))
     })
 }
 
 /// The same at 64 bits.
 pub(crate) fn allowed_f64(columns: &[&Column], values: &[f64]) -> Mask {
     let rules = rules(columns, key_f64, key_f64);
-    all(&rules, values, |x| (key_f64(x), i64::MAX, whole(x.to_bits() & !(1 << 63), 52, 1023)))
+    all(&rules, values, |x| {
+        (key_f64(x), i64::MAX, fraction_bits(x.to_bits() & !(1 << 63), 52, 1023))
+    })
 }
 
 /// Public: the bounds are in the agreement.
@@ -58,38 +62,46 @@ fn rules(columns: &[&Column], low: impl Fn(f64) -> i64, high: impl Fn(f64) -> i6
                     (0.0, categories.len().saturating_sub(1) as f64, true)
                 }
             };
-            let missing = column.missing == Missing::Allowed;
-            Rule { low: low(min), high: high(max), whole, missing }
+            // public: words, so that the loop below has no branch on them either
+            let word = |yes: bool| 0u64.wrapping_sub(u64::from(yes));
+            let missing = word(column.missing == Missing::Allowed);
+            Rule { low: low(min), high: high(max), whole: word(whole), missing }
         })
         .collect()
 }
 
-fn all<T: Copy>(rules: &[Rule], values: &[T], look: impl Fn(T) -> (i64, i64, Mask)) -> Mask {
-    let mut valid = Mask::yes();
+/// Words instead of masks: this loop sees every value of every call, and masks for each comparison
+/// were most of the time that an admission took.
+fn all<T: Copy>(rules: &[Rule], values: &[T], look: impl Fn(T) -> (i64, i64, u64)) -> Mask {
+    let mut bad = 0;
     for row in values.chunks_exact(rules.len().max(1)) {
         for (rule, &value) in rules.iter().zip(row) {
-            let (key, nan, whole) = look(value);
-            let inside = greater_i64(rule.low, key).or(greater_i64(key, rule.high)).not();
-            // the branches are on the agreement's columns
-            let inside = if rule.whole { inside.and(whole) } else { inside };
-            let missing = greater_i64(nan, key).not();
-            valid = valid.and(if rule.missing { inside.or(missing) } else { inside });
+            let (key, nan, fraction) = look(value);
+            let outside = less(key, rule.low) | less(rule.high, key);
+            let broken = less(0, fraction.cast_signed()) & rule.whole;
+            let missing = !less(key, nan) & rule.missing;
+            bad |= (outside | broken) & !missing;
         }
     }
-    valid
+    is_zero_u64(bad)
 }
 
-/// Is a float without its sign a whole number? `fraction` bits of fraction, `bias` of the exponent.
-fn whole(magnitude: u64, fraction: u64, bias: u64) -> Mask {
+/// All ones where `a < b`: the sign of a difference that cannot overflow.
+fn less(a: i64, b: i64) -> u64 {
+    ((i128::from(a) - i128::from(b)) >> 127) as u64
+}
+
+/// The bits of a float without its sign that lie below the point; zero for a whole number.
+/// `fraction` bits of fraction, `bias` of the exponent.
+fn fraction_bits(magnitude: u64, fraction: u64, bias: u64) -> u64 {
     let exponent = magnitude >> fraction;
-    let small = greater_i64(bias as i64, exponent as i64);
-    // bits below the point: from all of them (exponent = bias) to none
+    // from all bits (exponent = bias) to none; without a meaning outside of that, where one of the
+    // two words below decides: everything is below the point, or nothing
     let below = (bias + fraction).wrapping_sub(exponent);
-    let many = greater_i64(exponent as i64, (bias + fraction) as i64);
-    // Where the number is below 1 or has no bits below the point, the shift means nothing.
-    let mask = 1u64.wrapping_shl(below as u32 & 63).wrapping_sub(1);
-    let clean = is_zero_u64(magnitude & mask);
-    is_zero_u64(magnitude).or(small.not().and(many.or(clean)))
+    let mask = (1u64 << (below & 63)).wrapping_sub(1);
+    let small = less(exponent.cast_signed(), bias.cast_signed());
+    let large = less((bias + fraction).cast_signed(), exponent.cast_signed());
+    magnitude & (mask | small) & !large
 }
 
 #[cfg(test)]
