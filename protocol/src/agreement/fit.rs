@@ -56,7 +56,8 @@ pub fn values_per_row(program: &Program, output: Output) -> usize {
     let counts = program.shape().steps.iter().map(|step| match step {
         StepShape::Forest(forest) => forest.outputs(),
         StepShape::Linear(linear) => linear.outputs as usize,
-        StepShape::Rank(_) | StepShape::Link(_) => 1,
+        // a rule has no output that an agreement can name: it was refused before
+        StepShape::Rank(_) | StepShape::Link(_) | StepShape::Rule(_) => 1,
     });
     counts.max().unwrap_or(1)
 }
