@@ -463,38 +463,40 @@ impl Kernel for LoadKernel<'_> {
 
 impl LoadKernel<'_> {
     #[inline(always)]
-    fn each<T: Copy>(
+    fn each<T: Copy + Default>(
         self,
         cells: &[T],
         convert: impl Fn(T) -> i64,
         finish: impl Fn(i64) -> i64,
     ) -> u64 {
         let (low, high) = (self.low, self.high);
-        if low == i64::MIN && high == i64::MAX {
-            for (into, &cell) in self.into.iter_mut().zip(cells) {
-                *into = finish(convert(cell));
-            }
-            return 0;
-        }
-        let mut outside = 0i64;
-        // whole chunks without a barrier, the rest with one: see `join`
+        let one = |cell: T| {
+            let cell = convert(cell);
+            let (under, over) = (below(cell, low), below(high, cell));
+            (finish(choose(over, high, choose(under, low, cell))), under | over)
+        };
         let whole = self.into.len().min(cells.len()) / CHUNK * CHUNK;
         let (chunks, rest) = self.into.split_at_mut(whole);
+        let mut outside = 0i64;
         let chunks = chunks.as_chunks_mut::<CHUNK>().0.iter_mut();
         for (chunk, cells) in chunks.zip(cells.as_chunks::<CHUNK>().0) {
             for (into, &cell) in chunk.iter_mut().zip(cells) {
-                let cell = convert(cell);
-                let (under, over) = (below(cell, low), below(high, cell));
-                *into = finish(choose(over, high, choose(under, low, cell)));
-                outside = outside.wrapping_sub(under | over);
+                let (cell, is_outside) = one(cell);
+                *into = cell;
+                outside = outside.wrapping_sub(is_outside);
             }
         }
-        for (into, &cell) in rest.iter_mut().zip(&cells[whole..]) {
-            let cell = convert(cell);
-            let (under, over) = (black_box(below(cell, low)), black_box(below(high, cell)));
-            *into = finish(choose(over, high, choose(under, low, cell)));
-            outside = outside.wrapping_sub(under | over);
+        // the rest as a whole chunk too: of scalar code the compiler makes compares and jumps
+        let mut padded = [T::default(); CHUNK];
+        padded[..rest.len()].copy_from_slice(&cells[whole..][..rest.len()]);
+        let (mut filled, mut masks) = ([0i64; CHUNK], [0i64; CHUNK]);
+        for place in 0..CHUNK {
+            (filled[place], masks[place]) = one(padded[place]);
         }
-        outside.cast_unsigned()
+        rest.copy_from_slice(&filled[..rest.len()]);
+        masks[..rest.len()]
+            .iter()
+            .fold(outside, |sum, &mask| sum.wrapping_sub(mask))
+            .cast_unsigned()
     }
 }
