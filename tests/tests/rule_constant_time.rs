@@ -1,7 +1,9 @@
-//! A first check of constant time for rules: callgrind counts the instructions of checking and
-//! evaluating each of 56 rules, on the portable and the AVX2 backend, and the counts must be equal for
-//! eight secrets each; those of a planted branch must not be.
+//! A first check of constant time for rules: callgrind counts the instructions that each rule kernel
+//! takes for 56 rules, on the portable and the AVX2 backend, and the counts must be equal for eight
+//! secrets; those of a planted branch must not be. It found branches where the vectoriser had left rows
+//! over: see `join` in `engine/src/kernel/rule.rs`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,31 +34,44 @@ fn regions() -> PathBuf {
     target.join("release/ct-rule")
 }
 
-/// Name and instructions of each region.
-fn counts(regions: &Path, backend: &str, secret: u64) -> Vec<(String, u64)> {
+/// Instructions of each rule kernel, by name, and of the planted leak. Allocation and copies of public
+/// lengths are left out: what the allocator does hangs on the random seeds of the checker's tables.
+fn counts(regions: &Path, backend: &str, secret: u64) -> BTreeMap<String, u64> {
     let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("out");
     let out = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*counted_region*"])
-        .arg("--dump-after=*counted_region*")
-        .arg(format!("--callgrind-out-file={}", folder.path().join("out").display()))
+        .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(regions)
         .arg(backend)
         .arg(secret.to_string())
         .output()
         .expect("valgrind runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let names = String::from_utf8(out.stdout).expect("names");
-    names
-        .lines()
-        .enumerate()
-        .map(|(number, name)| {
-            let file = folder.path().join(format!("out.{}", number + 1));
-            let text = std::fs::read_to_string(file).expect("a dump for each region");
-            let totals = text.lines().find_map(|line| line.strip_prefix("totals: "));
-            let count = totals.and_then(|totals| totals.trim().parse().ok()).expect("totals");
-            (name.to_owned(), count)
-        })
-        .collect()
+    assert_eq!(String::from_utf8_lossy(&out.stdout).lines().count(), 57, "56 rules and a leak");
+    let out = Command::new("callgrind_annotate")
+        .args(["--threshold=100", "--auto=no"])
+        .arg(&file)
+        .output()
+        .expect("callgrind_annotate comes with valgrind");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let mut counts = BTreeMap::new();
+    for line in text.lines() {
+        let Some((count, rest)) = line.trim_start().split_once(' ') else { continue };
+        let Ok(count) = count.replace(',', "").parse::<u64>() else { continue };
+        // the closure after the one that runs rules is the planted leak
+        let name = match rest.split_once("kernel::rule::") {
+            Some((_, name)) => {
+                name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+            }
+            None if rest.contains("closure#1") && rest.contains("counted_region") => {
+                "planted".into()
+            }
+            None => continue,
+        };
+        *counts.entry(name).or_insert(0) += count;
+    }
+    counts
 }
 
 #[test]
@@ -70,18 +85,19 @@ fn counts_know_no_secret() {
         if backend.name() == "avx512" {
             continue;
         }
-        let all: Vec<Vec<(String, u64)>> =
+        let all: Vec<BTreeMap<String, u64>> =
             (0..8).map(|secret| counts(&regions, backend.name(), secret)).collect();
-        assert_eq!(all[0].len(), 57, "six examples, 50 random rules, a planted leak");
-        for (place, (name, first)) in all[0].iter().enumerate() {
-            let own: Vec<u64> = all.iter().map(|counts| counts[place].1).collect();
-            let same = own.iter().all(|count| count == first);
-            if name == "planted" {
-                assert!(!same, "a branch on the secret went unseen: {own:?}");
-            } else {
-                assert!(same, "{name} on {}: counts differ: {own:?}", backend.name());
-                assert!(*first > 500, "{name} on {}: nothing was counted", backend.name());
-            }
+        let mut planted = all.clone();
+        planted.iter_mut().for_each(|counts| counts.retain(|name, _| name == "planted"));
+        assert!(planted.iter().any(|counts| *counts != planted[0]), "a planted branch went unseen");
+        for kernel in ["BinaryKernel", "SelectKernel", "LoadKernel", "MemberKernel", "WideKernel"] {
+            let count = all[0].get(kernel).copied().unwrap_or(0);
+            assert!(count > 500, "{kernel} on {}: counted {count}", backend.name());
+        }
+        for (name, first) in all[0].iter().filter(|(name, _)| *name != "planted") {
+            let own: Vec<Option<&u64>> = all.iter().map(|counts| counts.get(name)).collect();
+            let same = own.iter().all(|count| *count == Some(first));
+            assert!(same, "{name} on {}: counts differ: {own:?}", backend.name());
         }
     }
 }

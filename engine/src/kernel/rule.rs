@@ -11,6 +11,7 @@ use ops::word::{
     mul_saturating, quotient, quotient_floor, same, smaller, sub_overflows, sub_saturating,
 };
 use ops::{Backend, IntegerDivisor, Kernel, Lanes, key_f32, key_f64};
+use std::hint::black_box;
 
 /// An operand: a lane of cells, or one cell for all rows.
 #[derive(Clone, Copy)]
@@ -64,6 +65,27 @@ macro_rules! by_source {
         }
     };
     (@ $rows:expr; [] $body:expr) => { $body };
+}
+
+/// Cells of a chunk: a loop of this many has no rest that the vectoriser leaves to scalar code.
+const CHUNK: usize = 16;
+
+/// Adds `value` to each cell under a mask. Whole chunks are vectorised. In the rest, each mask passes
+/// a barrier: without one the compiler made a compare and a jump of it, in the same way as once in the
+/// portable lanes (found by the instruction counts of `rule_constant_time.rs`).
+#[inline(always)]
+fn join(into: &mut [i64], mask: impl Fn(usize) -> i64, value: impl Fn(usize) -> i64) {
+    let whole = into.len() / CHUNK * CHUNK;
+    let (chunks, rest) = into.split_at_mut(whole);
+    for (number, chunk) in chunks.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate() {
+        for (place, into) in chunk.iter_mut().enumerate() {
+            let row = number * CHUNK + place;
+            *into |= mask(row) & value(row);
+        }
+    }
+    for (place, into) in rest.iter_mut().enumerate() {
+        *into |= black_box(mask(whole + place)) & value(whole + place);
+    }
 }
 
 #[inline(always)]
@@ -218,17 +240,9 @@ impl Kernel for LookupKernel<'_> {
         let place = self.place;
         let rows = self.into.len();
         by_source!(rows; index = self.index, entry = self.entry => {
-            for (row, into) in self.into.iter_mut().enumerate() {
-                *into |= !nonzero_difference(index(row), place) & entry(row);
-            }
+            join(self.into, |row| same(index(row), place), entry);
         });
     }
-}
-
-/// All ones where the words differ, by arithmetic on signs.
-#[inline(always)]
-fn nonzero_difference(a: i64, b: i64) -> i64 {
-    ops::word::nonzero(a ^ b)
 }
 
 /// One entry of a membership test.
@@ -251,9 +265,7 @@ impl Kernel for MemberKernel<'_> {
     fn run<L: Lanes>(self, _: L) {
         let rows = self.into.len();
         by_source!(rows; a = self.a, entry = self.entry => {
-            for (row, into) in self.into.iter_mut().enumerate() {
-                *into |= same(a(row), entry(row));
-            }
+            join(self.into, |row| same(a(row), entry(row)), |_| -1);
         });
     }
 }
@@ -289,16 +301,14 @@ impl Kernel for WideMemberKernel<'_> {
         ) = (self.a, self.entry)
         {
             let (a, b, c, d) = (&a[..rows], &b[..rows], &c[..rows], &d[..rows]);
-            for (row, into) in self.into.iter_mut().enumerate() {
-                let differ = (a[row] ^ w) | (b[row] ^ x) | (c[row] ^ y) | (d[row] ^ z);
-                *into |= same(differ, 0);
-            }
+            let differ = |row| (a[row] ^ w) | (b[row] ^ x) | (c[row] ^ y) | (d[row] ^ z);
+            join(self.into, |row| same(differ(row), 0), |_| -1);
             return;
         }
         for (row, into) in self.into.iter_mut().enumerate() {
             let pairs = self.a.iter().zip(&self.entry);
             let differ = pairs.fold(0, |all, (a, entry)| all | (a.at(row) ^ entry.at(row)));
-            *into |= same(differ, 0);
+            *into |= black_box(same(differ, 0));
         }
     }
 }
@@ -453,26 +463,40 @@ impl Kernel for LoadKernel<'_> {
 
 impl LoadKernel<'_> {
     #[inline(always)]
-    fn each<T: Copy>(
+    fn each<T: Copy + Default>(
         self,
         cells: &[T],
         convert: impl Fn(T) -> i64,
         finish: impl Fn(i64) -> i64,
     ) -> u64 {
         let (low, high) = (self.low, self.high);
-        if low == i64::MIN && high == i64::MAX {
-            for (into, &cell) in self.into.iter_mut().zip(cells) {
-                *into = finish(convert(cell));
-            }
-            return 0;
-        }
-        let mut outside = 0i64;
-        for (into, &cell) in self.into.iter_mut().zip(cells) {
+        let one = |cell: T| {
             let cell = convert(cell);
             let (under, over) = (below(cell, low), below(high, cell));
-            *into = finish(choose(over, high, choose(under, low, cell)));
-            outside = outside.wrapping_sub(under | over);
+            (finish(choose(over, high, choose(under, low, cell))), under | over)
+        };
+        let whole = self.into.len().min(cells.len()) / CHUNK * CHUNK;
+        let (chunks, rest) = self.into.split_at_mut(whole);
+        let mut outside = 0i64;
+        let chunks = chunks.as_chunks_mut::<CHUNK>().0.iter_mut();
+        for (chunk, cells) in chunks.zip(cells.as_chunks::<CHUNK>().0) {
+            for (into, &cell) in chunk.iter_mut().zip(cells) {
+                let (cell, is_outside) = one(cell);
+                *into = cell;
+                outside = outside.wrapping_sub(is_outside);
+            }
         }
-        outside.cast_unsigned()
+        // the rest as a whole chunk too: of scalar code the compiler makes compares and jumps
+        let mut padded = [T::default(); CHUNK];
+        padded[..rest.len()].copy_from_slice(&cells[whole..][..rest.len()]);
+        let (mut filled, mut masks) = ([0i64; CHUNK], [0i64; CHUNK]);
+        for place in 0..CHUNK {
+            (filled[place], masks[place]) = one(padded[place]);
+        }
+        rest.copy_from_slice(&filled[..rest.len()]);
+        masks[..rest.len()]
+            .iter()
+            .fold(outside, |sum, &mask| sum.wrapping_sub(mask))
+            .cast_unsigned()
     }
 }

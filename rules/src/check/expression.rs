@@ -583,8 +583,8 @@ impl Checker<'_> {
             return Err(RuleError::new(at, what, "declare it as a vector, i64[4]"));
         };
         let place = self.expression(index)?;
-        let place = self.coerce(place, Kind::I64, index.at)?;
-        let item = self.single(&place, index.at)?;
+        let place_ = self.coerce(place, Kind::I64, index.at)?;
+        let item = self.single(&place_, index.at)?;
         if item.low < 0 || item.high >= i64::from(length) {
             let what = format!(
                 "the index lies between {} and {}, the entries are 0 to {}",
@@ -603,10 +603,11 @@ impl Checker<'_> {
         let vector = self.typed(operand, vector.at)?;
         if let Some(place) = self.graph.public(item.node()) {
             let item = vector.items[place as usize];
-            return Ok(Operand::Typed(Value { length: None, items: vec![item], ..vector }));
+            let flag = self.flags(&[&vector, &place_]);
+            return Ok(Operand::Typed(Value { length: None, items: vec![item], flag, ..vector }));
         }
-        self.together(at, &[&vector, &place])?;
-        let flag = self.flags(&[&vector, &place]);
+        self.together(at, &[&vector, &place_])?;
+        let flag = self.flags(&[&vector, &place_]);
         let mut nodes = [0; 4];
         for (word, node) in nodes.iter_mut().enumerate().take(vector.kind.cells()) {
             let entries = vector.items.iter().map(|entry| entry.nodes[word]);
