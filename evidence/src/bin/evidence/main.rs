@@ -3,6 +3,8 @@
 //! | command | what it does |
 //! |---|---|
 //! | `evidence trace [--full]` | the tracer over every target |
+//! | `evidence trace --backend B --prebuilt FOLDER` | one backend's targets on a machine without a compiler |
+//! | `evidence trace --backend B --keep FILE` | takes such results out of what the machine printed |
 //! | `evidence memcheck` | valgrind memcheck with undefined secrets |
 //! | `evidence scan [--record]` | the machine code of every kernel |
 //! | `evidence same-code` | the kernels that were checked against those that ship |
@@ -22,6 +24,7 @@ mod scan;
 mod trace;
 mod work;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -30,6 +33,12 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["trace"] => trace::run(false),
         ["trace", "--full"] => trace::run(true),
+        ["trace", "--backend", backend, "--prebuilt", folder] => {
+            trace::run_prebuilt(backend, Path::new(folder))
+        }
+        ["trace", "--backend", backend, "--keep", file] => {
+            trace::keep_prebuilt(backend, Path::new(file))
+        }
         ["memcheck"] => memcheck::run(),
         ["scan"] => scan::run(false),
         ["scan", "--record"] => scan::run(true),

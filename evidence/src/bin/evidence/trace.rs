@@ -27,14 +27,54 @@ pub(crate) struct Traced {
     pub(crate) places: Vec<String>,
 }
 
+/// Every target that this CPU can run.
 pub(crate) fn run(full: bool) -> Result<bool, Fault> {
     let harness = work::build(&work::root(), None)?;
     let ctrace = work::build_ctrace()?;
     let listed = work::list(&harness)?;
+    let (good, results) = results(&harness, &ctrace, &listed, full)?;
+    work::write("trace", &results)?;
+    Ok(good)
+}
+
+/// The targets of one backend, with a harness and a tracer that stand in a folder already: for a
+/// machine without a compiler, as the emulated one is. The results go to standard output too, on
+/// one line after [`RESULTS`], since such a machine may have no other way out.
+pub(crate) fn run_prebuilt(backend: &str, folder: &Path) -> Result<bool, Fault> {
+    let (harness, ctrace) = (folder.join("harness"), folder.join("ctrace"));
+    let mut listed = work::list(&harness)?;
+    listed.retain(|target| target.backend() == backend);
+    if listed.is_empty() || listed.iter().any(|target| !target.here) {
+        return Err(format!("{backend}: not on this CPU, or no target has it"));
+    }
+    let (good, results) = results(&harness, &ctrace, &listed, false)?;
+    println!("{RESULTS}{results}");
+    Ok(good)
+}
+
+/// Takes the line of [`run_prebuilt`] out of what a machine printed.
+pub(crate) fn keep_prebuilt(backend: &str, printed: &Path) -> Result<bool, Fault> {
+    let text = std::fs::read_to_string(printed)
+        .map_err(|fault| format!("{}: {fault}", printed.display()))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(RESULTS));
+    let results = line.and_then(|line| serde_json::from_str::<Value>(line.trim()).ok());
+    let results = results.ok_or_else(|| format!("{}: no results in it", printed.display()))?;
+    work::write(&format!("trace-{backend}"), &results)?;
+    Ok(results["passed"] == true)
+}
+
+const RESULTS: &str = "evidence-results: ";
+
+fn results(
+    harness: &Path,
+    ctrace: &Path,
+    listed: &[Listed],
+    full: bool,
+) -> Result<(bool, Value), Fault> {
     let here: Vec<&Listed> =
         listed.iter().filter(|target| target.here && (full || !target.long)).collect();
     let names: Vec<&str> = here.iter().map(|target| target.name.as_str()).collect();
-    let traced = check(&ctrace, &harness, &names)?;
+    let traced = check(ctrace, harness, &names)?;
     let mut good = true;
     let mut rows = Vec::new();
     let (mut same, mut seen, mut steps) = (0, 0, 0);
@@ -83,8 +123,7 @@ pub(crate) fn run(full: bool) -> Result<bool, Fault> {
         "not_on_this_cpu": absent,
         "targets": rows,
     });
-    work::write("trace", &results)?;
-    Ok(good)
+    Ok((good, results))
 }
 
 /// Traces targets, one on each processor at a time.
@@ -97,6 +136,10 @@ pub(crate) fn check(ctrace: &Path, harness: &Path, names: &[&str]) -> Result<Vec
             scope.spawn(|| {
                 while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let traced = one(ctrace, harness, name);
+                    // progress; what counts comes at the end, on standard output
+                    if let Ok(traced) = &traced {
+                        eprintln!("{name}: {}, {} instructions", traced.outcome, traced.compared);
+                    }
                     done.lock().unwrap_or_else(|lock| lock.into_inner()).push(traced);
                 }
             });
