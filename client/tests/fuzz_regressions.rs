@@ -6,8 +6,18 @@ mod bodies;
 
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 9] =
-    ["xgboost", "lightgbm", "sklearn", "csv", "npy", "parquet", "program", "agreement", "message"];
+const TARGETS: [&str; 10] = [
+    "xgboost",
+    "lightgbm",
+    "sklearn",
+    "csv",
+    "npy",
+    "parquet",
+    "program",
+    "rule",
+    "agreement",
+    "message",
+];
 
 #[test]
 fn what_once_broke_does_not() {

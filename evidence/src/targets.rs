@@ -6,6 +6,7 @@ mod link;
 mod ops_primitives;
 mod pipeline;
 mod rank;
+mod rules;
 mod sliced;
 mod values;
 
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Target> {
     ops_primitives::add(&mut targets);
     for backend in BACKENDS {
         pipeline::add(&mut targets, backend);
+        rules::add(&mut targets, backend);
     }
     planted::add(&mut targets);
     targets

@@ -8,7 +8,7 @@ mod targets;
 
 pub use print::print;
 pub use random::{RandomRule, random_rule};
-pub use targets::{RuleTarget, rule_targets};
+pub use targets::{RuleTarget, rule_target, rule_target_names, rule_targets};
 
 use engine::rule::{Kind, Per, RuleColumn};
 use rules::ast::{Expr, ExprKind, Operator, Rule, StatementKind};

@@ -18,7 +18,7 @@ fn tells_what_it_measured() {
     assert!((nanoseconds * trees as f64 * rate / 1e9 - 1.0).abs() < 1e-6, "{told}");
     assert!(told["peak_bytes"].as_u64().is_none_or(|bytes| bytes > 1 << 20), "{told}");
     for (key, expected) in [
-        ("kernel", "interval-max-rows".into()),
+        ("kernel", "bit-sliced".into()),
         ("backend", "portable".into()),
         ("profile", "data-oblivious".into()),
         ("precision", "f32".into()),

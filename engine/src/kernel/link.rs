@@ -44,18 +44,23 @@ pub fn link(
     scratch: &mut [f64],
     linked: Linked<'_>,
 ) {
-    backend.run(LinkKernel { shape, narrow, margins, scratch, linked });
+    // two kernels: one that chose by a flag was compiled to rounding in any case and choosing after
+    // it, and rounding a tiny f64 to a subnormal f32 takes a time of its own
+    if narrow {
+        backend.run(LinkKernel::<true> { shape, margins, scratch, linked });
+    } else {
+        backend.run(LinkKernel::<false> { shape, margins, scratch, linked });
+    }
 }
 
-struct LinkKernel<'a> {
+struct LinkKernel<'a, const NARROW: bool> {
     shape: LinkShape,
-    narrow: bool,
     margins: &'a [f64],
     scratch: &'a mut [f64],
     linked: Linked<'a>,
 }
 
-impl Kernel for LinkKernel<'_> {
+impl<const NARROW: bool> Kernel for LinkKernel<'_, NARROW> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
@@ -63,7 +68,7 @@ impl Kernel for LinkKernel<'_> {
         let rows = self.margins.chunks_exact(outputs);
         match self.linked {
             Linked::Values(values) => {
-                let accurate = Rounding { last: self.narrow, each: false };
+                let accurate = Rounding { last: NARROW, each: false };
                 for (margins, values) in rows.zip(values.chunks_exact_mut(outputs)) {
                     apply(self.shape.link, accurate, margins, values);
                 }
@@ -78,7 +83,7 @@ impl Kernel for LinkKernel<'_> {
                         }
                         LabelRule::ArgMaxMargin => first_largest(margins),
                         LabelRule::ArgMaxProbability => {
-                            let as_library = Rounding { last: self.narrow, each: self.narrow };
+                            let as_library = Rounding { last: NARROW, each: NARROW };
                             apply(self.shape.link, as_library, margins, self.scratch);
                             first_largest(self.scratch)
                         }

@@ -10,7 +10,7 @@ use ops::word::{
     add_overflows, add_saturating, at_most, below, choose, larger, less, mul_overflows,
     mul_saturating, quotient, quotient_floor, same, smaller, sub_overflows, sub_saturating,
 };
-use ops::{Backend, IntegerDivisor, Kernel, Lanes, key_f32, key_f64};
+use ops::{Backend, IntegerDivisor, Kernel, Lanes, greater_i64, key_f32, key_f64, select_i64};
 use std::hint::black_box;
 
 /// An operand: a lane of cells, or one cell for all rows.
@@ -70,17 +70,23 @@ macro_rules! by_source {
 /// Cells of a chunk: a loop of this many has no rest that the vectoriser leaves to scalar code.
 const CHUNK: usize = 16;
 
-/// Adds `value` to each cell under a mask. Whole chunks are vectorised. In the rest, each mask passes
-/// a barrier: without one the compiler made a compare and a jump of it, in the same way as once in the
-/// portable lanes (found by the instruction counts of `rule_constant_time.rs`).
+/// Adds `value` to each cell under a mask. Whole chunks are vectorised. Every mask passes a barrier.
+/// Without one the compiler made a compare and a jump of it in the rest, as once in the portable lanes
+/// (found by the instruction counts of `rule_constant_time.rs`), and on AVX2 a store under the mask of
+/// which cells are members of a list (found by the scan).
 #[inline(always)]
 fn join(into: &mut [i64], mask: impl Fn(usize) -> i64, value: impl Fn(usize) -> i64) {
     let whole = into.len() / CHUNK * CHUNK;
     let (chunks, rest) = into.split_at_mut(whole);
     for (number, chunk) in chunks.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate() {
-        for (place, into) in chunk.iter_mut().enumerate() {
-            let row = number * CHUNK + place;
-            *into |= mask(row) & value(row);
+        let first = number * CHUNK;
+        let mut masks = [0; CHUNK];
+        for (place, of_row) in masks.iter_mut().enumerate() {
+            *of_row = mask(first + place);
+        }
+        let masks = black_box(masks);
+        for (place, (into, mask)) in chunk.iter_mut().zip(masks).enumerate() {
+            *into |= mask & value(first + place);
         }
     }
     for (place, into) in rest.iter_mut().enumerate() {
@@ -387,8 +393,15 @@ impl Kernel for FoldKernel<'_> {
             Fold::Sum => rows.fold(start, |all, row| all.wrapping_add(a(row))),
             Fold::And => rows.fold(start, |all, row| all & a(row)),
             Fold::Or => rows.fold(start, |all, row| all | a(row)),
-            Fold::Min => rows.fold(start, |all, row| smaller(all, a(row))),
-            Fold::Max => rows.fold(start, |all, row| larger(all, a(row))),
+            // by conditional moves: of masks the compiler made compares and jumps (found by memcheck)
+            Fold::Min => rows.fold(start, |all, row| {
+                let cell = a(row);
+                select_i64(greater_i64(all, cell), cell, all)
+            }),
+            Fold::Max => rows.fold(start, |all, row| {
+                let cell = a(row);
+                select_i64(greater_i64(cell, all), cell, all)
+            }),
         })
     }
 }
@@ -425,7 +438,7 @@ impl Kernel for FoldFirstKernel<'_> {
             let cell = self.a.at(row);
             let (low, high) = if self.fold == Fold::Min { (cell, best) } else { (best, cell) };
             // `place` is -1 before the first row, which is taken whatever its cell is
-            let better = below(low, high) | (place >> 63);
+            let better = black_box(below(low, high) | (place >> 63));
             best = choose(better, cell, best);
             place = choose(better, (self.first + row) as i64, place);
         }

@@ -5,6 +5,7 @@ mod avx2_masked_store;
 mod avx512_masked_store;
 mod one_versus_rest;
 mod portable_byte_lanes;
+mod speculated_rounding;
 
 use super::{SEEN_BY_ALL, SEEN_BY_TRACE, plant};
 use crate::target::Target;
@@ -15,6 +16,8 @@ pub(super) fn add(targets: &mut Vec<Target>) {
     plant(targets, name, "portable", SEEN_BY_ALL, || true, portable);
     let name = "regression-one-versus-rest";
     plant(targets, name, "scalar", SEEN_BY_TRACE, || true, one_versus_rest::run);
+    let name = "regression-speculated-rounding";
+    plant(targets, name, "scalar", SEEN_BY_TRACE, || true, speculated_rounding::run);
     let name = "regression-avx2-masked-store";
     let avx2 = || is_x86_feature_detected!("avx2");
     plant(targets, name, "avx2", SEEN_BY_ALL, avx2, avx2_masked_store::run);

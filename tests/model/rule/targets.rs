@@ -20,31 +20,44 @@ pub struct RuleTarget {
     pub secrets: Vec<Vec<u8>>,
     program: Program,
     rows: usize,
+    /// Sections of the models that the rule calls: the same for every secret.
+    models: Vec<Vec<u8>>,
 }
 
 /// All targets.
 pub fn rule_targets() -> Vec<RuleTarget> {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    let mut targets: Vec<RuleTarget> =
-        ["millionaires", "auction", "credit", "eligibility", "sanctions", "triage"]
-            .into_iter()
-            .map(|name| {
-                let file = examples.join(name).join(name).with_extension("rule");
-                let text = std::fs::read_to_string(&file).expect("the example");
-                let rule = rules::parse(&text).expect("a rule");
-                // two blocks for the short ones; the model and the list of 1,000 are long enough
-                let rows = if matches!(name, "triage" | "sanctions") { 3 } else { 530 };
-                RuleTarget::new(name.into(), &rule, rows, &examples.join(name))
-                    .expect("it compiles")
-            })
-            .collect();
-    let random = (0u64..).filter_map(|seed| {
-        let random = random_rule(seed);
-        let rows = random.rows.min(6);
-        RuleTarget::new(format!("random{seed}"), &random.rule, rows, &PathBuf::new())
-    });
-    targets.extend(random.take(RANDOM));
-    targets
+    (0..NAMES.len() + RANDOM).map(rule_target).collect()
+}
+
+/// Examples among the targets.
+const NAMES: [&str; 6] =
+    ["millionaires", "auction", "credit", "eligibility", "sanctions", "triage"];
+
+/// Names of all targets, in order; those of random rules are numbered.
+pub fn rule_target_names() -> Vec<String> {
+    let examples = NAMES.into_iter().map(String::from);
+    examples.chain((0..RANDOM).map(|number| format!("random{number}"))).collect()
+}
+
+/// One target, by its place among the names.
+///
+/// # Panics
+/// Where there is none, or an example does not compile.
+pub fn rule_target(number: usize) -> RuleTarget {
+    let Some(&name) = NAMES.get(number) else {
+        let random = (0u64..).filter_map(|seed| {
+            let random = random_rule(seed);
+            let rows = random.rows.min(6);
+            RuleTarget::new(format!("random{seed}"), &random.rule, rows, &PathBuf::new())
+        });
+        return random.take(RANDOM).nth(number - NAMES.len()).expect("as many as named");
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
+    let text = std::fs::read_to_string(folder.join(name).with_extension("rule"));
+    let rule = rules::parse(&text.expect("the example")).expect("a rule");
+    // two blocks for the short ones; the model and the list of 1,000 are long enough
+    let rows = if matches!(name, "triage" | "sanctions") { 3 } else { 530 };
+    RuleTarget::new(name.into(), &rule, rows, &folder).expect("it compiles")
 }
 
 impl RuleTarget {
@@ -57,7 +70,8 @@ impl RuleTarget {
         };
         let given = rules::Given { parameters: None, rows: None, model: &mut model };
         let program = rules::check(rule, given).ok()?.program;
-        let mut target = Self { name, secrets: Vec::new(), program, rows };
+        let mut target = Self { name, secrets: Vec::new(), program, rows, models: Vec::new() };
+        target.models = target.read_models();
         target.secrets = (0..SECRETS).map(|number| target.secret(number)).collect();
         Some(target)
     }
@@ -112,7 +126,7 @@ impl RuleTarget {
         let rule = self.shape();
         let (own, mut rest) = secret.split_at(rule.parameters.len() * 8);
         let mut sections = vec![own.to_vec()];
-        sections.extend(self.models());
+        sections.extend_from_slice(&self.models);
         let mut take = |bytes: usize| {
             let (now, later) = rest.split_at(bytes);
             rest = later;
@@ -141,8 +155,7 @@ impl RuleTarget {
         Prepared { parts: ProgramParts { shape, schema, sections: Secret::new(sections) }, inputs }
     }
 
-    /// The sections of the models: the same for every secret.
-    fn models(&self) -> Vec<Vec<u8>> {
+    fn read_models(&self) -> Vec<Vec<u8>> {
         if self.shape().models.is_empty() {
             return Vec::new();
         }

@@ -14,8 +14,7 @@ use crate::rows::{RowValues, Rows, SecretValues};
 use crate::rule::{Answer, Cell, Feature, Instruction};
 use crate::schema::{Output, Precision};
 use crate::scratch::Scratch;
-use ops::word::{below, choose};
-use ops::{Backend, Secret, key_f32, key_f64, value_f32, value_f64};
+use ops::{Backend, Secret, greater_i64, key_f32, key_f64, select_i64, value_f32, value_f64};
 use std::num::NonZeroUsize;
 
 pub(super) struct ModelCall<'a> {
@@ -140,7 +139,9 @@ fn fixed(value: f64, bits: u8, low: i64, high: i64) -> i64 {
     const UNITS: f64 = 6_755_399_441_055_744.0;
     let scaled = value * f64::from_bits((1023 + u64::from(bits)) << 52);
     let (key, low, high) = (key_f64(scaled), key_f64(low as f64), key_f64(high as f64));
-    let key = choose(below(key, low), low, choose(below(high, key), high, key));
+    // by conditional moves: of masks and words the compiler made compares and jumps here
+    let key = select_i64(greater_i64(key, high), high, key);
+    let key = select_i64(greater_i64(low, key), low, key);
     let units = (value_f64(key) + UNITS).to_bits();
     units.wrapping_sub(UNITS.to_bits()).cast_signed()
 }
