@@ -5,6 +5,8 @@ mod avx2_masked_store;
 mod avx512_masked_store;
 mod one_versus_rest;
 mod portable_byte_lanes;
+mod rule_fold;
+mod rule_members;
 mod speculated_rounding;
 
 use super::{SEEN_BY_ALL, SEEN_BY_TRACE, plant};
@@ -21,6 +23,10 @@ pub(super) fn add(targets: &mut Vec<Target>) {
     let name = "regression-avx2-masked-store";
     let avx2 = || is_x86_feature_detected!("avx2");
     plant(targets, name, "avx2", SEEN_BY_ALL, avx2, avx2_masked_store::run);
+    let name = "regression-rule-members";
+    plant(targets, name, "avx2", SEEN_BY_ALL, avx2, rule_members::run);
+    let name = "regression-rule-fold";
+    plant(targets, name, "scalar", SEEN_BY_ALL, || true, rule_fold::run);
     let name = "regression-avx512-masked-store";
     let avx512 = || is_x86_feature_detected!("avx512f");
     plant(targets, name, "avx512", SEEN_BY_ALL, avx512, avx512_masked_store::run);
