@@ -190,12 +190,16 @@ impl Kernel for SelectKernel<'_> {
 /// If the divisor is zero: a shape with one is refused.
 pub fn rule_divide(backend: Backend, a: Source<'_>, by: i64, rounding: Rounding, into: &mut [i64]) {
     let divisor = IntegerDivisor::new(by).expect("a checked shape divides by no zero");
-    backend.run_without_opmasks(DivideKernel { a, divisor, rounding, into });
+    let halves = (rounding == Rounding::Floor && by > 0 && by.cast_unsigned().is_power_of_two())
+        .then(|| by.trailing_zeros());
+    backend.run_without_opmasks(DivideKernel { a, divisor, halves, rounding, into });
 }
 
 struct DivideKernel<'a> {
     a: Source<'a>,
     divisor: IntegerDivisor,
+    /// The shift that does it. Found outside the kernel, which then counts no bits.
+    halves: Option<u32>,
     rounding: Rounding,
     into: &'a mut [i64],
 }
@@ -204,16 +208,12 @@ impl Kernel for DivideKernel<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
-        let by = self.divisor.get();
         let divisor = &self.divisor;
         let rows = self.into.len();
-        by_source!(rows; a = self.a => match self.rounding {
-            Rounding::Floor if by > 0 && by.cast_unsigned().is_power_of_two() => {
-                let shift = by.trailing_zeros();
-                fill(self.into, |row| a(row) >> shift);
-            }
-            Rounding::Floor => fill(self.into, |row| quotient_floor(a(row), divisor)),
-            Rounding::Truncate => fill(self.into, |row| quotient(a(row), divisor)),
+        by_source!(rows; a = self.a => match (self.halves, self.rounding) {
+            (Some(halves), _) => fill(self.into, |row| a(row) >> halves),
+            (None, Rounding::Floor) => fill(self.into, |row| quotient_floor(a(row), divisor)),
+            (None, Rounding::Truncate) => fill(self.into, |row| quotient(a(row), divisor)),
         });
     }
 }

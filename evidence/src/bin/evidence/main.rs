@@ -95,6 +95,27 @@ fn all(full: bool) -> Result<bool, work::Fault> {
         println!("evidence: all layers passed");
     } else {
         println!("evidence: FAILED: {}", failed.join(", "));
+        failed.iter().for_each(|layer| again(layer));
     }
     Ok(failed.is_empty())
+}
+
+/// What a layer found wrong, once more: the end of a long log is what is read.
+fn again(layer: &str) {
+    let Some(results) = work::read(layer) else { return };
+    for line in results["wrong"].as_array().into_iter().flatten() {
+        // a function, what was expected, what was found; the places stand above
+        let line = line.as_str().unwrap_or_default().lines().take(3);
+        println!("{layer}: {}", line.collect::<Vec<_>>().join("; "));
+    }
+    for target in results["targets"].as_array().into_iter().flatten() {
+        let verdict = target["verdict"].as_str().unwrap_or_default();
+        // a verdict in capitals is a failure
+        if verdict.starts_with(|c: char| c.is_uppercase()) {
+            println!("{layer}: {}: {verdict}", target["target"].as_str().unwrap_or_default());
+            for place in target["places"].as_array().into_iter().flatten() {
+                println!("    {}", place.as_str().unwrap_or_default());
+            }
+        }
+    }
 }
