@@ -5,50 +5,22 @@
 //! equal counts; a planted branch on the rows must give different ones. Reports itself as skipped
 //! where valgrind is not installed, unless `TAUTOCHRONE_SKIP_NOTHING` is set.
 
+mod callgrind;
+
 use engine::{
     CompileOptions, Ensemble, EnsembleParts, LabelRule, Link, Model, Output, Profile, Program,
     Purpose, RowValues, SumMode, compile,
 };
 use model::{RandomForest, rows_around};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 const ROWS: usize = 70;
-
-fn valgrind_is_there() -> bool {
-    let there =
-        Command::new("valgrind").arg("--version").output().is_ok_and(|o| o.status.success());
-    if !there {
-        assert!(
-            std::env::var_os("TAUTOCHRONE_SKIP_NOTHING").is_none(),
-            "valgrind is not installed, and nothing may be skipped"
-        );
-        eprintln!("SKIPPED: valgrind is not installed, instruction counts were not compared");
-    }
-    there
-}
-
-/// The release build of the region: the profile that ships.
-fn region() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--quiet", "-p", "tests", "--bin", "ct-region"])
-        .current_dir(root)
-        .status()
-        .expect("cargo runs");
-    assert!(status.success(), "the release build of ct-region");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    target.join("release/ct-region")
-}
 
 /// Instructions inside the regions.
 fn count(region: &Path, program: &Path, rows: &Path, output: &str, planted: bool) -> u64 {
     let folder = program.parent().expect("a folder");
-    let out = Command::new("valgrind")
-        .args(["--tool=callgrind", "--collect-atstart=no", "--toggle-collect=*counted_region*"])
-        .args(["--toggle-collect=*planted_region*"])
-        .arg(format!("--callgrind-out-file={}", folder.join("callgrind.out").display()))
+    let functions = ["counted_region", "planted_region"];
+    let out = callgrind::command(&functions, &folder.join("callgrind.out"))
         .arg(region)
         .args([program, rows])
         .arg(output)
@@ -100,7 +72,7 @@ fn write_rows(path: &Path, values: &RowValues) {
 
 /// Counts for some programs of one shape, each on some rows.
 fn counts(options: &CompileOptions, output: &str, models: usize) -> Vec<u64> {
-    let region = region();
+    let region = callgrind::region("ct-region");
     let folder = tempfile::tempdir().expect("a folder");
     let first = program(&forest(1), options);
     let shape = first.shape().clone();
@@ -137,7 +109,7 @@ fn assert_one_count(name: &str, counts: &[u64]) {
 
 #[test]
 fn strict_counts_know_neither_rows_nor_model() {
-    if !valgrind_is_there() {
+    if !callgrind::is_there() {
         return;
     }
     let strict = CompileOptions::default();
@@ -155,7 +127,7 @@ fn strict_counts_know_neither_rows_nor_model() {
 /// rows' ranks. Counts differed in the fourth digit. Since then the portable lanes work on words.
 #[test]
 fn data_oblivious_counts_do_not_know_the_rows() {
-    if !valgrind_is_there() {
+    if !callgrind::is_there() {
         return;
     }
     let options = CompileOptions { profile: Profile::DataOblivious, ..CompileOptions::default() };
@@ -164,10 +136,10 @@ fn data_oblivious_counts_do_not_know_the_rows() {
 
 #[test]
 fn a_planted_branch_is_caught() {
-    if !valgrind_is_there() {
+    if !callgrind::is_there() {
         return;
     }
-    let region = region();
+    let region = callgrind::region("ct-region");
     let folder = tempfile::tempdir().expect("a folder");
     let forest = forest(1);
     let file = folder.path().join("program.tau");
