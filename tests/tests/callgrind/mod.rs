@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Whether valgrind is installed; says so where it is not, and fails where nothing may be skipped.
-pub fn is_there() -> bool {
+pub(crate) fn is_there() -> bool {
     let there =
         Command::new("valgrind").arg("--version").output().is_ok_and(|o| o.status.success());
     if !there {
@@ -18,7 +18,7 @@ pub fn is_there() -> bool {
 }
 
 /// A binary of this package, built for release.
-pub fn region(binary: &str) -> PathBuf {
+pub(crate) fn region(binary: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let status = Command::new(env!("CARGO"))
         .args(["build", "--release", "--quiet", "-p", "tests", "--bin", binary])
@@ -32,7 +32,7 @@ pub fn region(binary: &str) -> PathBuf {
 }
 
 /// Callgrind, to be told the program: counts in the functions whose names match, and nowhere else.
-pub fn command(functions: &[&str], into: &Path) -> Command {
+pub(crate) fn command(functions: &[&str], into: &Path) -> Command {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--collect-atstart=no"]);
     command.args(functions.iter().map(|function| format!("--toggle-collect=*{function}*")));
