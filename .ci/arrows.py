@@ -23,7 +23,7 @@ ALLOWED = {
     "ctrace-toys": {"ctrace", "ctrace-marker"},
     "steal": {"engine", "models", "protocol"},
     "tests": EVERY,
-    "evidence": {"ops", "engine", "protocol", "ctrace-marker", "tests"},
+    "evidence": {"ops", "engine", "protocol", "enclave-host", "ctrace-marker", "tests"},
     "benches": EVERY,
 }
 

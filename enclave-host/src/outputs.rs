@@ -5,9 +5,11 @@ use ops::{Mask, greater_i64, key_f32, key_f64, to_decimals, widen_f32};
 use protocol::agreement::{Digits, OutputTerms};
 
 /// Outputs, 8 bytes each, and whether all of them are in the agreed range.
-pub(crate) struct Checked {
-    pub(crate) planes: Secret<Vec<u8>>,
-    pub(crate) inside: Mask,
+pub struct Checked {
+    /// 8 bytes each.
+    pub planes: Secret<Vec<u8>>,
+    /// All of them in range?
+    pub inside: Mask,
 }
 
 /// Checks and rounds scores. With decimals, a value is an `i64` in units of the last one; with full
@@ -15,7 +17,7 @@ pub(crate) struct Checked {
 ///
 /// # Leaks
 /// The number of scores and the agreement's terms.
-pub(crate) fn check(scores: Scores, terms: &OutputTerms, digits: Digits) -> Checked {
+pub fn check(scores: Scores, terms: &OutputTerms, digits: Digits) -> Checked {
     let (low, high) = (key_f64(terms.min), key_f64(terms.max));
     let within = |key: i64| greater_i64(low, key).or(greater_i64(key, high)).not();
     let release = |x: f64| match digits {

@@ -18,7 +18,7 @@ struct Rule {
 ///
 /// # Leaks
 /// The columns and the number of rows.
-pub(crate) fn allowed_f32(columns: &[&Column], values: &[f32]) -> Mask {
+pub fn allowed_f32(columns: &[&Column], values: &[f32]) -> Mask {
     let key = |x: f64| {
         // the bound inwards: the least f32 that is not below `min`, the largest not above `max`
         let near = x as f32;
@@ -42,7 +42,7 @@ pub(crate) fn allowed_f32(columns: &[&Column], values: &[f32]) -> Mask {
 }
 
 /// The same at 64 bits.
-pub(crate) fn allowed_f64(columns: &[&Column], values: &[f64]) -> Mask {
+pub fn allowed_f64(columns: &[&Column], values: &[f64]) -> Mask {
     let rules = rules(columns, key_f64, key_f64);
     all(&rules, values, |x| {
         (key_f64(x), i64::MAX, fraction_bits(x.to_bits() & !(1 << 63), 52, 1023))
@@ -86,9 +86,11 @@ fn all<T: Copy>(rules: &[Rule], values: &[T], look: impl Fn(T) -> (i64, i64, u64
     is_zero_u64(bad)
 }
 
-/// All ones where `a < b`: the sign of a difference that cannot overflow.
+/// All ones where `a < b` (Warren, *Hacker's Delight*, 2-12). Opaque: of the sign of a 128-bit difference rustc
+/// 1.95 made compares and jumps, see `planted::regression::row_rules`.
 fn less(a: i64, b: i64) -> u64 {
-    ((i128::from(a) - i128::from(b)) >> 127) as u64
+    let a = std::hint::black_box(a);
+    (((a & !b) | (!(a ^ b) & a.wrapping_sub(b))) >> 63).cast_unsigned()
 }
 
 /// The bits of a float without its sign that lie below the point; zero for a whole number.

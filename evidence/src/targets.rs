@@ -2,6 +2,7 @@
 
 mod check;
 mod exits;
+mod host;
 mod link;
 mod ops_primitives;
 mod pipeline;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Target> {
     }
     check::add(&mut targets);
     ops_primitives::add(&mut targets);
+    host::add(&mut targets);
     for backend in BACKENDS {
         pipeline::add(&mut targets, backend);
         rules::add(&mut targets, backend);

@@ -5,6 +5,7 @@ mod avx2_masked_store;
 mod avx512_masked_store;
 mod one_versus_rest;
 mod portable_byte_lanes;
+mod row_rules;
 mod rule_fold;
 mod rule_members;
 mod speculated_rounding;
@@ -27,6 +28,8 @@ pub(super) fn add(targets: &mut Vec<Target>) {
     plant(targets, name, "avx2", SEEN_BY_ALL, avx2, rule_members::run);
     let name = "regression-rule-fold";
     plant(targets, name, "scalar", SEEN_BY_ALL, || true, rule_fold::run);
+    let name = "regression-row-rules";
+    plant(targets, name, "scalar", SEEN_BY_ALL, || true, row_rules::run);
     let name = "regression-avx512-masked-store";
     let avx512 = || is_x86_feature_detected!("avx512f");
     plant(targets, name, "avx512", SEEN_BY_ALL, avx512, avx512_masked_store::run);

@@ -19,7 +19,7 @@ const EDGES: [u64; 8] = [0, 1, u64::MAX, 1 << 63, (1 << 63) - 1, 0x7ff0_0000_000
 type Operation = fn(u64, u64, u64) -> u64;
 
 pub(super) fn add(targets: &mut Vec<Target>) {
-    let operations: [(&'static str, Operation); 12] = [
+    let operations: [(&'static str, Operation); 15] = [
         ("select_u32", |a, b, c| u64::from(select_u32(mask(a), b as u32, c as u32))),
         ("select_u64", |a, b, c| select_u64(mask(a), b, c)),
         ("select_i64", |a, b, c| {
@@ -37,6 +37,9 @@ pub(super) fn add(targets: &mut Vec<Target>) {
             let positive = |word: u64| in_range((word | 1) & !SIGN);
             ops::divide_f64(positive(a), positive(b)).to_bits()
         }),
+        ("widen_f32", |a, _, _| ops::widen_f32(f32::from_bits(a as u32)).to_bits()),
+        ("to_decimals+0", |a, _, _| ops::to_decimals(f64::from_bits(a), 0).cast_unsigned()),
+        ("to_decimals+15", |a, _, _| ops::to_decimals(f64::from_bits(a), 15).cast_unsigned()),
         ("fixed_to_f64", |a, _, _| fixed_to_f64(a.cast_signed(), 24).to_bits()),
     ];
     for (name, operation) in operations {
