@@ -16,6 +16,8 @@ pub(crate) const BYTES: usize = 64;
 const SEEN_BY_ALL: Leak = Leak { trace: true, memcheck: true };
 /// Memcheck follows definedness, and a division branches on nothing.
 const SEEN_BY_TRACE: Leak = Leak { trace: true, memcheck: false };
+/// A branch that goes one way with every secret there is.
+const SEEN_BY_MEMCHECK: Leak = Leak { trace: false, memcheck: true };
 
 /// What is planted: secret bytes to output bytes.
 type Planted = fn(&[u8], &mut [u8]);

@@ -2,7 +2,6 @@
 
 use crate::compare::{greater_u64, is_zero_u64};
 use crate::select::select_u64;
-use crypto_bigint::U128;
 
 /// Most decimals that [`to_decimals`] takes.
 pub const MAX_DECIMALS: u8 = 15;
@@ -32,23 +31,33 @@ pub fn to_decimals(x: f64, decimals: u8) -> i64 {
     // Either the shift to the left is 9 at most (2^52 * 2^10 is out of range), or it is to the right.
     let left = exponent.wrapping_sub(1075);
     let is_left = greater_u64(exponent, 1074);
-    let left = select_u64(is_left, left & 15, 0) as u32;
+    let left = select_u64(is_left, left & 15, 0);
     let right = select_u64(is_left, 0, 1075u64.wrapping_sub(exponent));
     // 104 bits are all gone; more would not fit the shift
-    let right = select_u64(greater_u64(right, 127), 127, right) as u32;
+    let right = select_u64(greater_u64(right, 127), 127, right);
 
-    let product = U128::from_u128(product).wrapping_shl(left);
-    let kept = product.wrapping_shr(right);
+    let product = shifted(product, left, |x, by| x << by);
+    let kept = shifted(product, right, |x, by| x >> by);
     // half of the last place, less one where the kept part is even: a tie then stays below
-    let whole_place = U128::ONE.wrapping_shl(right);
-    let half = whole_place.wrapping_shr(1);
-    let odd = kept.to_words()[0] & 1;
-    let some = 1 ^ (is_zero_u64(u64::from(right)).as_u64() & 1);
-    let bias = half.wrapping_sub(&U128::from_u64(some)).wrapping_add(&U128::from_u64(odd & some));
-    let rounded = product.wrapping_add(&bias).wrapping_shr(right).to_words()[0];
+    let half = shifted(1, right, |x, by| x << by) >> 1;
+    let odd = kept as u64 & 1;
+    let some = 1 ^ (is_zero_u64(right).as_u64() & 1);
+    let bias = half.wrapping_sub(some.into()).wrapping_add((odd & some).into());
+    let rounded = shifted(product.wrapping_add(bias), right, |x, by| x >> by) as u64;
 
     let negative = 0u64.wrapping_sub(bits >> 63);
     (rounded ^ negative).wrapping_sub(negative).cast_signed()
+}
+
+/// A shift by a secret number of bits below 128: by each of its binary digits, or not. (A library's shift of
+/// wide integers asserts that the number fits, which is a branch on it.)
+fn shifted(x: u128, by: u64, shift: impl Fn(u128, u32) -> u128) -> u128 {
+    (0..7).fold(x, |x, digit| {
+        let moved = shift(x, 1 << digit);
+        let stays = is_zero_u64(by >> digit & 1);
+        let half = |at: u32| u128::from(select_u64(stays, (x >> at) as u64, (moved >> at) as u64));
+        half(64) << 64 | half(0)
+    })
 }
 
 #[cfg(test)]

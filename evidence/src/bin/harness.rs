@@ -8,7 +8,7 @@
 //!
 //! Exit code 2: no such target. Exit code 3: not on this CPU.
 
-use evidence::{Profile, Region, Target, client_request, targets};
+use evidence::{Leak, Profile, Region, Target, client_request, targets};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -31,8 +31,9 @@ fn list() -> ExitCode {
     for target in targets::all() {
         let planted = match target.planted {
             None => "real",
-            Some(leak) if leak.memcheck => "planted",
-            Some(_) => "planted-unseen-by-memcheck",
+            Some(Leak { memcheck: false, .. }) => "planted-unseen-by-memcheck",
+            Some(Leak { trace: false, .. }) => "planted-unseen-by-trace",
+            Some(_) => "planted",
         };
         let length = if target.long { "long" } else { "short" };
         let there = target.backend == "scalar" || ops::Backend::named(target.backend).is_some();

@@ -3,6 +3,7 @@
 
 mod avx2_masked_store;
 mod avx512_masked_store;
+mod decimal_shift;
 mod one_versus_rest;
 mod portable_byte_lanes;
 mod row_rules;
@@ -10,7 +11,7 @@ mod rule_fold;
 mod rule_members;
 mod speculated_rounding;
 
-use super::{SEEN_BY_ALL, SEEN_BY_TRACE, plant};
+use super::{SEEN_BY_ALL, SEEN_BY_MEMCHECK, SEEN_BY_TRACE, plant};
 use crate::target::Target;
 
 pub(super) fn add(targets: &mut Vec<Target>) {
@@ -30,6 +31,8 @@ pub(super) fn add(targets: &mut Vec<Target>) {
     plant(targets, name, "scalar", SEEN_BY_ALL, || true, rule_fold::run);
     let name = "regression-row-rules";
     plant(targets, name, "scalar", SEEN_BY_ALL, || true, row_rules::run);
+    let name = "regression-decimal-shift";
+    plant(targets, name, "scalar", SEEN_BY_MEMCHECK, || true, decimal_shift::run);
     let name = "regression-avx512-masked-store";
     let avx512 = || is_x86_feature_detected!("avx512f");
     plant(targets, name, "avx512", SEEN_BY_ALL, avx512, avx512_masked_store::run);

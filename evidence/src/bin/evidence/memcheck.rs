@@ -50,7 +50,8 @@ pub(crate) fn run() -> Result<bool, Fault> {
             "verdict": verdict,
         }));
     }
-    println!("memcheck: {clean} targets clean, {seen} planted leaks seen");
+    let all = here.iter().filter(|target| target.real).count();
+    println!("memcheck: {clean} of {all} targets clean, {seen} planted leaks seen");
     work::write("memcheck", &json!({ "layer": "memcheck", "passed": good, "targets": rows }))?;
     Ok(good)
 }

@@ -84,10 +84,11 @@ fn results(
             (true, "same") => "TOO FEW SECRETS",
             (true, "leak") => "LEAK",
             (false, "leak") => "leak seen",
+            (false, "same") if !target.trace_sees => "not claimed",
             (false, _) => "PLANTED LEAK UNSEEN",
             _ => "NO VERDICT",
         };
-        let fine = matches!(verdict, "same" | "leak seen");
+        let fine = matches!(verdict, "same" | "leak seen" | "not claimed");
         good &= fine;
         same += usize::from(verdict == "same");
         seen += usize::from(verdict == "leak seen");
@@ -112,8 +113,9 @@ fn results(
     }
     let absent: Vec<&str> =
         listed.iter().filter(|target| !target.here).map(|target| target.name.as_str()).collect();
+    let all = here.iter().filter(|target| target.real).count();
     println!(
-        "trace: {same} targets same, {seen} planted leaks seen, {steps} instructions compared"
+        "trace: {same} of {all} targets same, {seen} planted leaks seen, {steps} instructions compared"
     );
     println!("trace: {} targets are not on this CPU", absent.len());
     let results = json!({

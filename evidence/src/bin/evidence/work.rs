@@ -23,6 +23,8 @@ pub(crate) struct Listed {
     pub(crate) real: bool,
     /// A planted leak that memcheck claims to see.
     pub(crate) memcheck_sees: bool,
+    /// A planted leak that the tracer claims to see.
+    pub(crate) trace_sees: bool,
     /// Traced with `--full` only.
     pub(crate) long: bool,
     /// This CPU has the backend.
@@ -105,7 +107,8 @@ pub(crate) fn list(harness: &Path) -> Result<Vec<Listed>, Fault> {
             Some(Listed {
                 name: name.to_string(),
                 real: kind == "real",
-                memcheck_sees: kind == "planted",
+                memcheck_sees: kind.starts_with("planted") && kind != "planted-unseen-by-memcheck",
+                trace_sees: kind.starts_with("planted") && kind != "planted-unseen-by-trace",
                 long: length == "long",
                 here,
             })
