@@ -1,9 +1,11 @@
 //! Frames over TLS, and the first exchange, in which the enclave proves what it is.
 
 use crate::error::ChannelError;
+use crate::parties::Parties;
+use crate::pinned::OwnKey;
 use crate::psk::Psk;
-use crate::socket::Socket;
-use crate::tls::Tls;
+use crate::socket::{Guarded, Socket};
+use crate::tls::{Shown, Tls};
 use protocol::document::{
     Attester, Expected, MAX_DOCUMENT, NONCE_BYTES, Purpose, Verifier, user_data,
 };
@@ -41,18 +43,56 @@ pub struct Channel<S: Socket> {
     boot: [u8; BOOT],
 }
 
-/// Connects as the party that the key belongs to.
+/// The first byte of a connection: which handshake follows.
+const OVER_PSK: u8 = 1;
+const OVER_KEY: u8 = 2;
+/// Longest handshake, from either side.
+const HANDSHAKE_BYTES: u64 = 64 << 10;
+
+/// Connects as the party that the pre-shared key belongs to.
 ///
 /// # Errors
 /// [`ChannelError::Handshake`], whatever went wrong.
 pub fn connect<S: Socket>(
     socket: S,
-    key: Psk,
+    key: &Psk,
     agreement: Sha384,
     deadline: Instant,
 ) -> Result<Unattested<S>, ChannelError> {
-    let (tls, _) = Tls::handshake(Mode::Client, socket, &[key], deadline)?;
+    let mut tls = announced(socket, OVER_PSK, &Shown::Psk(&[key]), deadline)?;
+    if tls.agreed_psk()? != *key.identity() {
+        return Err(ChannelError::Handshake);
+    }
+    tls.trust_length();
     Ok(Unattested { tls, agreement })
+}
+
+/// Connects as the party whose key the agreement pins. What is on the other side is unknown until it
+/// attests itself; by then it has seen the party's public key, and nothing else.
+///
+/// # Errors
+/// [`ChannelError::Handshake`], whatever went wrong.
+pub fn connect_pinned<S: Socket>(
+    socket: S,
+    key: &OwnKey,
+    agreement: Sha384,
+    deadline: Instant,
+) -> Result<Unattested<S>, ChannelError> {
+    let mut tls = announced(socket, OVER_KEY, &Shown::Key(key), deadline)?;
+    tls.trust_length();
+    Ok(Unattested { tls, agreement })
+}
+
+fn announced<S: Socket>(
+    socket: S,
+    over: u8,
+    shown: &Shown<'_>,
+    deadline: Instant,
+) -> Result<Tls<S>, ChannelError> {
+    let mut socket = Guarded::new(socket, deadline, HANDSHAKE_BYTES);
+    // a byte is written or not
+    socket.write(&[over]).map_err(|_| ChannelError::Handshake)?;
+    Tls::handshake(Mode::Client, socket, shown)
 }
 
 impl<S: Socket> Unattested<S> {
@@ -83,20 +123,21 @@ impl<S: Socket> Unattested<S> {
     }
 }
 
-/// Accepts a connection of one of the parties that the keys belong to; gives the position of its
-/// key. The first frame must be the party's challenge, which is answered.
+/// Accepts a connection of one of the parties; gives its position. The first frame must be the
+/// party's challenge, which is answered.
 ///
 /// # Errors
 /// [`ChannelError::Handshake`] for a stranger, whatever went wrong.
 pub fn accept<S: Socket>(
     socket: S,
-    keys: &[Psk],
+    parties: &Parties,
     agreement: &Sha384,
     boot: &[u8; BOOT],
     attester: &impl Attester,
     deadline: Instant,
 ) -> Result<(Channel<S>, usize), ChannelError> {
-    let (mut tls, party) = Tls::handshake(Mode::Server, socket, keys, deadline)?;
+    let (mut tls, party) = greet(Guarded::new(socket, deadline, HANDSHAKE_BYTES), parties)?;
+    tls.trust_length();
     let (kind, body) = receive(&mut tls, |kind| match kind {
         Kind::Hello => NONCE_BYTES as u64,
         _ => 0,
@@ -109,6 +150,28 @@ pub fn accept<S: Socket>(
     let document = attester.document(&user_data, nonce)?;
     send(&mut tls, Kind::Hello, &[boot.as_slice(), &document].concat())?;
     Ok((Channel { tls, boot: *boot }, party))
+}
+
+fn greet<S: Socket>(
+    mut socket: Guarded<S>,
+    parties: &Parties,
+) -> Result<(Tls<S>, usize), ChannelError> {
+    let mut over = [0];
+    let read = socket.read(&mut over);
+    let (tls, party) = match (read, over, parties.own()) {
+        (Ok(1), [OVER_PSK], _) => {
+            let tls = Tls::handshake(Mode::Server, socket, &Shown::Psk(&parties.psks()))?;
+            let party = parties.by_psk(&tls.agreed_psk()?);
+            (tls, party)
+        }
+        (Ok(1), [OVER_KEY], Some(own)) => {
+            let tls = Tls::handshake(Mode::Server, socket, &Shown::Key(own))?;
+            let party = parties.by_key(&tls.client_key()?);
+            (tls, party)
+        }
+        _ => return Err(ChannelError::Handshake),
+    };
+    Ok((tls, party.ok_or(ChannelError::Handshake)?))
 }
 
 impl<S: Socket> Channel<S> {

@@ -6,13 +6,15 @@
 //! pointer, never while s2n-tls runs.
 
 use crate::error::ChannelError;
+use crate::pinned::{OwnKey, sha256_of_chain};
 use crate::psk::Psk;
 use crate::socket::{Guarded, Socket};
 use errno::{Errno, set_errno};
 use protocol::document::EXPORTER_LABEL;
+use protocol::{Sha256, Sha384};
 use s2n_tls::config::{Builder, Config};
 use s2n_tls::connection::Connection;
-use s2n_tls::enums::{Blinding, Mode, PskHmac, Version};
+use s2n_tls::enums::{Blinding, ClientAuthType, Mode, PskHmac, Version};
 use s2n_tls::security::Policy;
 use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
@@ -21,12 +23,18 @@ use std::time::Instant;
 
 /// TLS 1.3 alone, and no parameter older than 2025.
 const POLICY: &str = "CloudFront-TLS-1-3-2025";
-/// Longest handshake, from either side.
-const HANDSHAKE_BYTES: u64 = 64 << 10;
 /// `EIO`: what a callback says when its socket failed.
 const EIO: i32 = 5;
 
-/// A connection after its handshake, over a pre-shared key that both sides know.
+/// What a side shows in the handshake. Each has a configuration of its own: none goes on as the other.
+pub(crate) enum Shown<'a> {
+    /// One of these keys, which the other side knows too. No certificate.
+    Psk(&'a [&'a Psk]),
+    /// Possession of this key. Whose key the other side shows is to be judged after the handshake.
+    Key(&'a OwnKey),
+}
+
+/// A connection after its handshake.
 pub(crate) struct Tls<S: Socket> {
     // dropped before the socket that its callbacks point to: fields drop in order
     connection: Connection,
@@ -60,26 +68,33 @@ impl<S> Drop for Held<S> {
 }
 
 impl<S: Socket> Tls<S> {
-    /// Shakes hands over one of these keys; gives the position of the one that was agreed on.
+    /// Shakes hands. Who the other side is, is not known by that alone: see [`Self::agreed_psk`] and
+    /// [`Self::client_key`].
     pub(crate) fn handshake(
         mode: Mode,
-        socket: S,
-        keys: &[Psk],
-        deadline: Instant,
-    ) -> Result<(Self, usize), ChannelError> {
+        socket: Guarded<S>,
+        shown: &Shown<'_>,
+    ) -> Result<Self, ChannelError> {
         let mut connection = Connection::new(mode);
-        connection.set_config(config()?).map_err(setup)?;
         // The default sleeps in this thread for 10 to 30 seconds after an error. The host closes the
         // connection instead, on its own time.
         connection.set_blinding(Blinding::SelfService).map_err(setup)?;
-        for key in keys {
-            let mut psk = s2n_tls::psk::Psk::builder().map_err(setup)?;
-            psk.set_identity(&key.identity().0).map_err(setup)?;
-            psk.set_secret(key.secret()).map_err(setup)?;
-            psk.set_hmac(PskHmac::SHA384).map_err(setup)?;
-            connection.append_psk(&psk.build().map_err(setup)?).map_err(setup)?;
+        match shown {
+            Shown::Psk(keys) => {
+                connection.set_config(psk_config()?).map_err(setup)?;
+                for key in *keys {
+                    let mut psk = s2n_tls::psk::Psk::builder().map_err(setup)?;
+                    psk.set_identity(&key.identity().0).map_err(setup)?;
+                    psk.set_secret(key.secret()).map_err(setup)?;
+                    psk.set_hmac(PskHmac::SHA384).map_err(setup)?;
+                    connection.append_psk(&psk.build().map_err(setup)?).map_err(setup)?;
+                }
+            }
+            Shown::Key(own) => {
+                connection.set_config(key_config(own)?).map_err(setup)?;
+            }
         }
-        let socket = Held::new(Guarded::new(socket, deadline, HANDSHAKE_BYTES));
+        let socket = Held::new(socket);
         connection.set_receive_callback(Some(receive::<S>)).map_err(setup)?;
         connection.set_send_callback(Some(send::<S>)).map_err(setup)?;
         let context = socket.0.as_ptr().cast::<c_void>();
@@ -94,24 +109,36 @@ impl<S: Socket> Tls<S> {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(_)) | Poll::Pending => return Err(ChannelError::Handshake),
         }
-        let agreed = tls.agreed(keys)?;
-        tls.socket.get().trust_length();
-        Ok((tls, agreed))
+        if !matches!(tls.connection.actual_protocol_version(), Ok(Version::TLS13)) {
+            return Err(ChannelError::Handshake);
+        }
+        Ok(tls)
     }
 
-    /// Which of the keys was agreed on. A client that only trusts the handshake would go on with a
-    /// certificate where the server passes its key over; here that is a refusal.
-    fn agreed(&self, keys: &[Psk]) -> Result<usize, ChannelError> {
+    /// The name of the pre-shared key that was agreed on. A client that only trusts the handshake would
+    /// go on with a certificate where the server passes its key over; here that is a refusal.
+    pub(crate) fn agreed_psk(&self) -> Result<Sha384, ChannelError> {
         let mut identity = [0; 48];
-        let length = self.connection.negotiated_psk_identity_length();
-        let version = self.connection.actual_protocol_version();
-        if !matches!(length, Ok(48)) || !matches!(version, Ok(Version::TLS13)) {
+        if !matches!(self.connection.negotiated_psk_identity_length(), Ok(48)) {
             return Err(ChannelError::Handshake);
         }
         self.connection
             .negotiated_psk_identity(&mut identity)
             .map_err(|_| ChannelError::Handshake)?;
-        keys.iter().position(|key| key.identity().0 == identity).ok_or(ChannelError::Handshake)
+        Ok(Sha384(identity))
+    }
+
+    /// The hash of the key that the client proved to have.
+    pub(crate) fn client_key(&self) -> Result<Sha256, ChannelError> {
+        match self.connection.client_cert_chain_bytes() {
+            Ok(Some(chain)) => sha256_of_chain(chain).ok_or(ChannelError::Handshake),
+            _ => Err(ChannelError::Handshake),
+        }
+    }
+
+    /// The other side is known: from here on frames cap what is read.
+    pub(crate) fn trust_length(&mut self) {
+        self.socket.get().trust_length();
     }
 
     /// What both ends know of this connection and nobody else does.
@@ -160,11 +187,27 @@ impl<S: Socket> Tls<S> {
 
 /// No certificate of its own and none that it trusts: not the system's either, which the bindings
 /// would load by default. Session tickets and early data are off unless they are turned on.
-fn config() -> Result<Config, ChannelError> {
+fn psk_config() -> Result<Config, ChannelError> {
+    builder()?.build().map_err(setup)
+}
+
+/// One certificate of its own; none that it trusts, and one that it asks for.
+fn key_config(own: &OwnKey) -> Result<Config, ChannelError> {
+    let mut builder = builder()?;
+    builder.load_pem(own.certificate(), own.private()).map_err(setup)?;
+    builder.set_client_auth_type(ClientAuthType::Required).map_err(setup)?;
+    // SAFETY: unsafe for what it turns off, the judgement of names, dates and issuers, and not for memory. The other
+    // side still proves that it has the key. An enclave then judges that key by the hash in the agreement; a client
+    // judges an enclave's by the document, which is bound to this handshake, and can send nothing before.
+    unsafe { builder.disable_x509_verification().map_err(setup)? };
+    builder.build().map_err(setup)
+}
+
+fn builder() -> Result<Builder, ChannelError> {
     let mut builder = Builder::new();
     builder.with_system_certs(false).map_err(setup)?;
     builder.set_security_policy(&Policy::from_version(POLICY).map_err(setup)?).map_err(setup)?;
-    builder.build().map_err(setup)
+    Ok(builder)
 }
 
 fn setup(_: s2n_tls::error::Error) -> ChannelError {

@@ -1,7 +1,11 @@
 //! The channel over real sockets: who gets in, who does not, and what a client demands first.
 
-use channel::{Channel, ChannelError, Psk, accept, connect};
-use protocol::document::*;
+mod bare;
+mod enclave;
+
+use channel::{Channel, ChannelError, Parties, Psk, accept, connect};
+use enclave::{AGREEMENT, BOOT, Judge, Module, soon};
+use protocol::document::{Attester, Expected, NoDocument, NotAttested, Verifier};
 use protocol::frame::Kind;
 use protocol::{Code, Sha256, Sha384, sha256};
 use std::io::{Read, Write};
@@ -10,8 +14,6 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const AGREEMENT: Sha384 = Sha384([1; 48]);
-const BOOT: [u8; 32] = [9; 32];
 const ALICE: Sha256 = Sha256([10; 32]);
 const BOB: Sha256 = Sha256([11; 32]);
 
@@ -21,32 +23,8 @@ fn key(secret: u8, agreement: Sha384, party: Sha256) -> Psk {
 }
 
 /// What the enclave of these tests knows.
-fn known() -> [Psk; 2] {
-    [key(1, AGREEMENT, ALICE), key(2, AGREEMENT, BOB)]
-}
-
-/// A hang guard, not a measure.
-fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(60)
-}
-
-/// A document that says what it was asked for and who made it.
-struct Module(&'static [u8]);
-
-impl Attester for Module {
-    fn document(&self, user_data: &Sha384, nonce: &[u8; 32]) -> Result<Vec<u8>, NoDocument> {
-        Ok([self.0, &user_data.0, nonce].concat())
-    }
-}
-
-/// Accepts documents of the true module that say what is expected.
-struct Judge;
-
-impl Verifier for Judge {
-    fn verify(&self, document: &[u8], expected: &Expected) -> Result<(), NotAttested> {
-        let honest = [b"true".as_slice(), &expected.user_data.0, &expected.nonce].concat();
-        if document == honest { Ok(()) } else { Err(NotAttested) }
-    }
+fn known() -> Parties {
+    Parties::new(vec![key(1, AGREEMENT, ALICE).into(), key(2, AGREEMENT, BOB).into()]).unwrap()
 }
 
 type Accepted = Result<(Channel<UnixStream>, usize), ChannelError>;
@@ -56,7 +34,7 @@ fn meet(client: Psk, agreement: Sha384) -> (Result<Channel<UnixStream>, ChannelE
     let (near, far) = UnixStream::pair().unwrap();
     let server =
         thread::spawn(move || accept(far, &known(), &AGREEMENT, &BOOT, &Module(b"true"), soon()));
-    let client = connect(near, client, agreement, soon())
+    let client = connect(near, &client, agreement, soon())
         .and_then(|connection| connection.attest([7; 32], &Judge));
     (client, server.join().unwrap())
 }
@@ -111,7 +89,7 @@ fn a_client_goes_no_further_without_a_document_of_this_connection() {
     let server = thread::spawn(move || {
         accept(far, &known(), &AGREEMENT, &BOOT, &Module(b"fake"), soon()).is_ok()
     });
-    let connection = connect(near, key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
+    let connection = connect(near, &key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
     assert_eq!(
         connection.attest([7; 32], &Judge).err(),
         Some(ChannelError::NotAttested(NotAttested))
@@ -131,7 +109,7 @@ fn a_client_goes_no_further_without_a_document_of_this_connection() {
             }
             let keep = Keep(Vec::new().into());
             let enclave = self.0.try_clone().unwrap();
-            let enclave = connect(enclave, key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
+            let enclave = connect(enclave, &key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
             enclave.attest(*nonce, &keep).unwrap();
             Ok(keep.0.into_inner())
         }
@@ -144,7 +122,7 @@ fn a_client_goes_no_further_without_a_document_of_this_connection() {
     let between = thread::spawn(move || {
         accept(far, &known(), &AGREEMENT, &BOOT, &Relay(between), soon()).is_ok()
     });
-    let connection = connect(near, key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
+    let connection = connect(near, &key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
     assert_eq!(
         connection.attest([7; 32], &Judge).err(),
         Some(ChannelError::NotAttested(NotAttested))
@@ -173,7 +151,8 @@ fn no_certificate_is_ever_accepted() {
             builder.set_security_policy(&s2n_tls::security::DEFAULT_TLS13).unwrap();
             let mut connection = Connection::new(Mode::Server);
             connection.set_config(builder.build().unwrap()).unwrap();
-            raw(&mut connection, &far)
+            (&far).read_exact(&mut [0]).unwrap();
+            bare::handshake(&mut connection, &far)
         })
     };
     // the control: a client with the library's defaults goes on, over the certificate
@@ -188,48 +167,20 @@ fn no_certificate_is_ever_accepted() {
     psk.set_identity(&[1; 48]).unwrap().set_secret(&[1; 32]).unwrap();
     psk.set_hmac(s2n_tls::enums::PskHmac::SHA384).unwrap();
     connection.append_psk(&psk.build().unwrap()).unwrap();
-    assert!(raw(&mut connection, &near), "the server of this test is trusted by the system");
+    (&near).write_all(&[1]).unwrap();
+    assert!(
+        bare::handshake(&mut connection, &near),
+        "the server of this test is trusted by the system"
+    );
     assert_eq!(connection.negotiated_psk_identity_length().unwrap_or(0), 0);
     drop((connection, near));
     server.join().unwrap();
     // ours does not
     let (near, far) = UnixStream::pair().unwrap();
     let server = serve(far);
-    let client = connect(near, key(1, AGREEMENT, ALICE), AGREEMENT, soon());
+    let client = connect(near, &key(1, AGREEMENT, ALICE), AGREEMENT, soon());
     assert_eq!(client.err(), Some(ChannelError::Handshake));
     assert!(!server.join().unwrap());
-}
-
-/// A handshake of the bare library over a socket; whether it succeeded.
-fn raw(connection: &mut s2n_tls::connection::Connection, socket: &UnixStream) -> bool {
-    use std::ffi::{c_int, c_void};
-    unsafe extern "C" fn receive(context: *mut c_void, buffer: *mut u8, length: u32) -> c_int {
-        // SAFETY: the context is the socket of this call of `raw`, the buffer s2n-tls's own.
-        let (mut socket, buffer) = unsafe {
-            (
-                &*context.cast::<UnixStream>(),
-                std::slice::from_raw_parts_mut(buffer, length as usize),
-            )
-        };
-        socket.read(buffer).map_or(-1, |count| count as c_int)
-    }
-    unsafe extern "C" fn send(context: *mut c_void, bytes: *const u8, length: u32) -> c_int {
-        // SAFETY: as above.
-        let (mut socket, bytes) = unsafe {
-            (&*context.cast::<UnixStream>(), std::slice::from_raw_parts(bytes, length as usize))
-        };
-        socket.write(bytes).map_or(-1, |count| count as c_int)
-    }
-    connection.set_blinding(s2n_tls::enums::Blinding::SelfService).unwrap();
-    connection.set_receive_callback(Some(receive)).unwrap();
-    connection.set_send_callback(Some(send)).unwrap();
-    let context = std::ptr::from_ref(socket).cast_mut().cast::<c_void>();
-    // SAFETY: the socket outlives every handshake that this function runs on the connection.
-    unsafe {
-        connection.set_receive_context(context).unwrap();
-        connection.set_send_context(context).unwrap();
-    }
-    matches!(connection.poll_negotiate(), std::task::Poll::Ready(Ok(_)))
 }
 
 /// Everything that a client sent, sent again.
@@ -255,7 +206,7 @@ fn a_recorded_connection_opens_nothing() {
     });
     let (mut from, mut to) = (out, tap);
     let back = thread::spawn(move || std::io::copy(&mut from, &mut to));
-    let client = connect(near, key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
+    let client = connect(near, &key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
     let mut client = client.attest([7; 32], &Judge).unwrap();
     client.send(Kind::Score, b"rows").unwrap();
     server.join().unwrap();
@@ -287,8 +238,8 @@ fn silent_slow_and_noisy_strangers_are_dropped_at_the_deadline() {
     // a byte now and then of what would be a record
     let (mut near, far) = UnixStream::pair().unwrap();
     let server = serve(far, short());
-    let mut record = vec![22, 3, 1, 1, 0];
-    record.resize(261, 0);
+    let mut record = vec![1, 22, 3, 1, 1, 0];
+    record.resize(262, 0);
     for byte in record {
         if server.is_finished() || near.write_all(&[byte]).is_err() {
             break;
@@ -299,12 +250,13 @@ fn silent_slow_and_noisy_strangers_are_dropped_at_the_deadline() {
     // noise without end ends long before the deadline
     let (mut near, far) = UnixStream::pair().unwrap();
     let server = serve(far, soon());
+    near.write_all(&[1]).unwrap();
     while near.write_all(&[22, 3, 1, 0, 1, 0]).is_ok() {}
     assert_eq!(server.join().unwrap(), Some(ChannelError::Handshake));
     // a party that shook hands and then says nothing
     let (near, far) = UnixStream::pair().unwrap();
     let server = serve(far, Instant::now() + Duration::from_secs(2));
-    let _silent = connect(near, key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
+    let _silent = connect(near, &key(1, AGREEMENT, ALICE), AGREEMENT, soon()).unwrap();
     assert_eq!(server.join().unwrap(), Some(ChannelError::Broken));
 }
 

@@ -15,9 +15,7 @@ use crate::phase::{Loaded, Phase};
 use crate::values::{allowed_f32, allowed_f64};
 use crate::world::Store;
 use engine::{Backend, Evaluation, Precision, RowValues, Rows, Secret};
-use protocol::agreement::{
-    Agreement, AgreementParts, Authentication, Column, Digits, Form, Party, Role, Whom, fits,
-};
+use protocol::agreement::{Agreement, AgreementParts, Column, Digits, Form, Role, Whom, fits};
 use protocol::frame::Kind;
 use protocol::message::{
     BatchId, Content, Counters, RawOperation, RawRequest, RawRows, Reply, RequestId,
@@ -46,11 +44,6 @@ pub enum StartError {
         "this host runs models alone: rules are not built yet, so it does not serve such an agreement"
     )]
     Rule,
-    /// A way of proving who one is that is not built.
-    #[error(
-        "this host knows parties by pre-shared key alone: tls is not built yet, so it does not serve such an agreement"
-    )]
-    Tls,
     /// The cipher failed.
     #[error("the cipher failed: start the enclave again")]
     Cipher,
@@ -158,10 +151,6 @@ impl<S: Store> Core<S> {
             .any(|release| release.form != Form::Rows || release.to != Whom::Caller)
         {
             return Err(StartError::Release);
-        }
-        let psk = |party: &Party| matches!(party.authentication, Authentication::Psk { .. });
-        if !terms.parties.iter().all(psk) {
-            return Err(StartError::Tls);
         }
         let memory = u64::from(terms.limits.memory_mib) << 20;
         let used = u64::from(terms.limits.program_mib) << 20;

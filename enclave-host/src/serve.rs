@@ -12,7 +12,7 @@ use crate::boot::Boot;
 use crate::core::{Core, Next, Response};
 use crate::pace::Pace;
 use crate::world::{Clock, Store};
-use channel::{Channel, Hangup, Psk, Socket, accept};
+use channel::{Channel, Hangup, Parties, Socket, accept};
 use engine::Backend;
 use protocol::agreement::Agreement;
 use protocol::document::Attester;
@@ -65,8 +65,8 @@ pub struct Host<S, A, C, P> {
     pub boot: Arc<Boot>,
     /// The core.
     pub core: Core<S>,
-    /// The key of each party, in the agreement's order.
-    pub keys: Vec<Psk>,
+    /// How each party proves who it is, in the agreement's order.
+    pub parties: Parties,
     /// The security module.
     pub attester: A,
     /// The trusted time.
@@ -101,7 +101,7 @@ where
         agreement: host.agreement,
         boot: host.boot,
         core: Mutex::new(host.core),
-        keys: host.keys,
+        known: host.parties,
         attester: host.attester,
         clock: host.clock,
         pace: host.pace,
@@ -135,7 +135,7 @@ struct Serving<S, A, C, P, K: Socket> {
     agreement: Arc<Agreement>,
     boot: Arc<Boot>,
     core: Mutex<Core<S>>,
-    keys: Vec<Psk>,
+    known: Parties,
     attester: A,
     clock: C,
     pace: P,
@@ -150,7 +150,7 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
             let deadline = Instant::now() + GREETING;
             let digest = self.agreement.digest();
             let accepted =
-                accept(socket, &self.keys, &digest, &self.boot.id(), &self.attester, deadline);
+                accept(socket, &self.known, &digest, &self.boot.id(), &self.attester, deadline);
             self.greetings.done(number);
             // a stranger who failed learns nothing, and nobody else does
             if let Ok((channel, key)) = accepted

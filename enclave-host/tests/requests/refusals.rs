@@ -149,10 +149,6 @@ fn agreements_that_cannot_be_served_are_refused_at_the_start() {
         }),
         Some(StartError::Rule)
     );
-    let tls = Authentication::Tls { key_sha256: protocol::Sha256([7; 32]) };
-    let mut agreed = terms(false);
-    agreed.parties[CAROL as usize].authentication = tls;
-    assert_eq!(Enclave::try_start(agreed, 0).err(), Some(StartError::Tls));
     assert_eq!(
         refused(|terms| terms.parties[1].score = Budget { calls: 1 << 29, rows: 1 << 30 }),
         Some(StartError::Memory)

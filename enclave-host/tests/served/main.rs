@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod world;
 
-use channel::{Channel, Psk, connect};
+use channel::{Channel, OwnKey, Parties, Proof, Psk, connect, connect_pinned};
 use enclave_host::pace::{Agreed, Pace};
 use enclave_host::serve::{Host, serve};
 use enclave_host::world::{Clock, NotStored, Store};
@@ -67,6 +67,8 @@ struct Served {
     agreement: Arc<Agreement>,
     receipt_key: [u8; 32],
     stored: Kept,
+    /// Bob has no key that the enclave has too.
+    bob: OwnKey,
 }
 
 /// A party's secret in these tests.
@@ -75,8 +77,13 @@ fn secret(party: u16) -> [u8; 32] {
 }
 
 fn start(mut parts: AgreementParts, pace: impl Pace + 'static) -> Served {
+    let bob = OwnKey::generate().unwrap();
     for (party, terms) in (0..).zip(&mut parts.parties) {
-        terms.authentication = Authentication::Psk { sha256: sha256(&secret(party)) };
+        terms.authentication = if party == BOB {
+            Authentication::Tls { key_sha256: bob.sha256() }
+        } else {
+            Authentication::Psk { sha256: sha256(&secret(party)) }
+        };
     }
     let agreement = Arc::new(Agreement::new(parts).unwrap());
     let boot = Arc::new(Boot::new(&mut Counting(0)).unwrap());
@@ -88,9 +95,14 @@ fn start(mut parts: AgreementParts, pace: impl Pace + 'static) -> Served {
         agreement: Arc::clone(&agreement),
         receipt_key: boot.receipt_public_key(),
         stored,
+        bob,
     };
-    let keys = (0..agreement.terms().parties.len() as u16).map(|party| served.key(party)).collect();
-    let host = Host { agreement, boot, core, keys, attester: Module, clock: NoClock, pace };
+    let proofs = (0..agreement.terms().parties.len() as u16).map(|party| match party {
+        BOB => Proof::Pinned(served.bob.sha256()),
+        other => served.key(other).into(),
+    });
+    let parties = Parties::new(proofs.collect()).unwrap();
+    let host = Host { agreement, boot, core, parties, attester: Module, clock: NoClock, pace };
     // it serves until the tests end
     thread::spawn(move || serve(&listener, host));
     served
@@ -106,7 +118,11 @@ impl Served {
     fn connect(&self, party: u16) -> Channel<TcpStream> {
         let deadline = Instant::now() + Duration::from_secs(60);
         let socket = TcpStream::connect(self.address).unwrap();
-        let connection = connect(socket, self.key(party), self.agreement.digest(), deadline);
+        let digest = self.agreement.digest();
+        let connection = match party {
+            BOB => connect_pinned(socket, &self.bob, digest, deadline),
+            other => connect(socket, &self.key(other), digest, deadline),
+        };
         connection.unwrap().attest([3; 32], &Module).unwrap()
     }
 }
