@@ -101,6 +101,14 @@ fn random_rules_equal_the_interpreter() {
     assert!(taken >= 10_000, "only {taken} rules were taken");
 }
 
+/// Rules that once ended a long run.
+#[test]
+fn rules_that_were_found_agree() {
+    for seed in [16_607_792_090_867_213_423, 9_561_762_836_480_915_421] {
+        check(seed).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+    }
+}
+
 /// As many as the environment asks for, from its seed; a thousand otherwise.
 #[test]
 fn long_run() {
