@@ -483,33 +483,50 @@ impl LoadKernel<'_> {
         finish: impl Fn(i64) -> i64,
     ) -> u64 {
         let (low, high) = (self.low, self.high);
-        let one = |cell: T| {
-            let cell = convert(cell);
-            let (under, over) = (below(cell, low), below(high, cell));
-            (finish(choose(over, high, choose(under, low, cell))), under | over)
-        };
         let whole = self.into.len().min(cells.len()) / CHUNK * CHUNK;
         let (chunks, rest) = self.into.split_at_mut(whole);
         let mut outside = 0i64;
         let chunks = chunks.as_chunks_mut::<CHUNK>().0.iter_mut();
         for (chunk, cells) in chunks.zip(cells.as_chunks::<CHUNK>().0) {
-            for (into, &cell) in chunk.iter_mut().zip(cells) {
-                let (cell, is_outside) = one(cell);
-                *into = cell;
-                outside = outside.wrapping_sub(is_outside);
-            }
+            let masks = load(chunk, cells, low, high, &convert, &finish);
+            outside = masks.iter().fold(outside, |sum, &mask| sum.wrapping_sub(mask));
         }
         // the rest as a whole chunk too: of scalar code the compiler makes compares and jumps
         let mut padded = [T::default(); CHUNK];
         padded[..rest.len()].copy_from_slice(&cells[whole..][..rest.len()]);
-        let (mut filled, mut masks) = ([0i64; CHUNK], [0i64; CHUNK]);
-        for place in 0..CHUNK {
-            (filled[place], masks[place]) = one(padded[place]);
-        }
+        let mut filled = [0; CHUNK];
+        let masks = load(&mut filled, &padded, low, high, &convert, &finish);
         rest.copy_from_slice(&filled[..rest.len()]);
         masks[..rest.len()]
             .iter()
             .fold(outside, |sum, &mask| sum.wrapping_sub(mask))
             .cast_unsigned()
     }
+}
+
+/// Clamps a chunk of cells; gives which were outside. The masks pass a barrier, so that no jump can be
+/// made of a comparison.
+#[inline(always)]
+fn load<T: Copy>(
+    into: &mut [i64; CHUNK],
+    cells: &[T; CHUNK],
+    low: i64,
+    high: i64,
+    convert: impl Fn(T) -> i64,
+    finish: impl Fn(i64) -> i64,
+) -> [i64; CHUNK] {
+    let mut masks = [[0; CHUNK]; 2];
+    for (place, &cell) in cells.iter().enumerate() {
+        let cell = convert(cell);
+        into[place] = cell;
+        masks[0][place] = less(cell, low);
+        masks[1][place] = less(high, cell);
+    }
+    let [under, over] = black_box(masks);
+    let mut outside = [0; CHUNK];
+    for (place, cell) in into.iter_mut().enumerate() {
+        *cell = finish(choose(over[place], high, choose(under[place], low, *cell)));
+        outside[place] = under[place] | over[place];
+    }
+    outside
 }

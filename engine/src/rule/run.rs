@@ -14,7 +14,7 @@ use crate::kernel::{
 use crate::program::{Program, RuleParameters, Step};
 use crate::scratch::Scratch;
 use model::ModelCall;
-use ops::{Backend, Secret};
+use ops::{Backend, Secret, prefetch};
 
 /// One column of secret cells, before it is loaded.
 pub enum RuleColumn {
@@ -30,6 +30,21 @@ enum SecretColumn {
     I64(Secret<Vec<i64>>),
     F32(Secret<Vec<f32>>),
     F64(Secret<Vec<f64>>),
+}
+
+impl SecretColumn {
+    /// Brings the cells of the block from `first` on near, while this block is computed. A CPU's own
+    /// prefetching stops at the end of a page, which a block of cells is.
+    fn prefetch(&self, first: usize) {
+        fn block<T>(cells: &[T], first: usize) {
+            prefetch(&cells[first.min(cells.len())..(first + RULE_BLOCK).min(cells.len())]);
+        }
+        match self {
+            SecretColumn::I64(cells) => block(cells.expose(), first),
+            SecretColumn::F32(cells) => block(cells.expose(), first),
+            SecretColumn::F64(cells) => block(cells.expose(), first),
+        }
+    }
 }
 
 /// What the parties bring: columns in the order of the rule's inputs.
@@ -124,7 +139,9 @@ pub fn evaluate_rule(
     let mut scalars = first_scalars(rule, parameters);
     let scalars = scalars.expose_mut();
     let mut run = |section: &Section, most: usize, rows: usize| -> Result<(), EvaluateError> {
-        let mut machine = Machine::new(rule, parameters, inputs, section, most, backend)?;
+        let mut memory = Secret::new(vec![0; lane_words(section, most)]);
+        let lanes = lanes(section, most, memory.expose_mut());
+        let mut machine = Machine::new(rule, parameters, inputs, section, lanes, backend)?;
         start_folds(section, scalars);
         for first in (0..rows).step_by(RULE_BLOCK) {
             machine.block(first, most.min(rows - first), scalars, &mut results);
@@ -141,13 +158,37 @@ pub fn evaluate_rule(
 
 /// Bytes that an evaluation allocates before it reads a cell, beside its inputs and results.
 pub(crate) fn scratch_bytes(rule: &RuleShape) -> u64 {
-    let lanes = |section: &Section, rows: usize| u64::from(section.lanes) * rows as u64 * 8;
+    let lanes = |section: &Section, rows: usize| lane_words(section, rows) as u64 * 8;
     let sections = rule.sections().into_iter().zip([1, RULE_BLOCK, 1]);
     let models = rule.models.iter().map(|(shape, _)| Scratch::bytes(shape));
     let calls = |section: &Section| section.code.iter().map(model::call_bytes).sum::<u64>();
     u64::from(rule.scalars) * 8
         + sections.map(|(section, rows)| lanes(section, rows) + calls(section)).sum::<u64>()
         + models.sum::<u64>()
+}
+
+/// Cells of a cache line.
+const CACHE_LINE: usize = 8;
+/// Cells between the end of a block's lane and the next lane: nine cache lines. Without them all lanes
+/// would have the same lowest twelve bits of address, and a CPU holds back a load that seems to be of
+/// what was just stored.
+const APART: usize = 9 * CACHE_LINE;
+
+/// Cells from one lane to the next.
+fn lane_stride(rows: usize) -> usize {
+    if rows == 1 { 1 } else { rows + APART }
+}
+
+/// Cells that are allocated for a section's lanes.
+fn lane_words(section: &Section, rows: usize) -> usize {
+    section.lanes as usize * lane_stride(rows) + CACHE_LINE
+}
+
+/// A section's lanes, the first one from the start of a cache line on.
+fn lanes<'a>(section: &Section, rows: usize, memory: &'a mut [i64]) -> Vec<&'a mut [i64]> {
+    let start = memory.as_ptr().align_offset(CACHE_LINE * size_of::<i64>()).min(CACHE_LINE);
+    let strides = memory[start..].chunks_exact_mut(lane_stride(rows));
+    strides.take(section.lanes as usize).map(|lane| &mut lane[..rows]).collect()
 }
 
 /// Constants, then parameters, then zeros.
@@ -185,7 +226,7 @@ struct Machine<'a> {
     rule: &'a RuleShape,
     section: &'a Section,
     backend: Backend,
-    lanes: Secret<Vec<Vec<i64>>>,
+    lanes: Vec<&'a mut [i64]>,
     /// One for each model instruction, in order.
     calls: Vec<ModelCall<'a>>,
 }
@@ -196,9 +237,10 @@ impl<'a> Machine<'a> {
         parameters: &'a RuleParameters,
         inputs: &'a RuleInputs,
         section: &'a Section,
-        rows: usize,
+        lanes: Vec<&'a mut [i64]>,
         backend: Backend,
     ) -> Result<Self, EvaluateError> {
+        let rows = lanes.first().map_or(1, |lane| lane.len());
         let mut calls = Vec::new();
         for instruction in &section.code {
             if let Instruction::Model { model, output, .. } = instruction {
@@ -206,7 +248,6 @@ impl<'a> Machine<'a> {
                 calls.push(ModelCall::new(program, *output, rows, backend)?);
             }
         }
-        let lanes = Secret::new(vec![vec![0; rows]; section.lanes as usize]);
         Ok(Self { inputs, rule, section, backend, lanes, calls })
     }
 
@@ -214,12 +255,12 @@ impl<'a> Machine<'a> {
     /// is written again before it is read.
     fn block(&mut self, first: usize, rows: usize, scalars: &mut [i64], results: &mut RuleResults) {
         let backend = self.backend;
-        let lanes = self.lanes.expose_mut();
+        let lanes = &mut self.lanes;
         let mut calls = self.calls.iter_mut();
         for instruction in &self.section.code {
             // the targets leave the lanes while the operands are read; no operand is a target
-            let mut single: Vec<i64> = Vec::new();
-            let mut several: Vec<Vec<i64>> = Vec::new();
+            let mut single: &mut [i64] = &mut [];
+            let mut several: Vec<&mut [i64]> = Vec::new();
             match instruction.targets() {
                 [target] => single = std::mem::take(&mut lanes[*target as usize]),
                 targets => {
@@ -228,7 +269,7 @@ impl<'a> Machine<'a> {
                 }
             }
             let at = |cell: Cell| match cell {
-                Cell::Lane(lane) => Source::Lane(&lanes[lane as usize]),
+                Cell::Lane(lane) => Source::Lane(lanes[lane as usize]),
                 Cell::Scalar(scalar) => Source::One(scalars[scalar as usize]),
             };
             let only = if single.is_empty() { &mut [][..] } else { &mut single[..rows] };
@@ -240,6 +281,7 @@ impl<'a> Machine<'a> {
                         raw(&self.inputs.columns[*column as usize], input.number, first, rows);
                     let outside = rule_load(backend, raw, input.low, input.high, only);
                     results.clamped[*column as usize] += outside;
+                    self.inputs.columns[*column as usize].prefetch(first + rows);
                 }
                 Instruction::Binary { op, a, b, .. } => {
                     rule_binary(backend, *op, at(*a), at(*b), only);

@@ -595,8 +595,9 @@ impl Checker<'_> {
             let mend = format!("clamp it: clamp(x, 0, {})", length - 1);
             return Err(RuleError::new(index.at, what, mend));
         }
-        if let (Some(place), Operand::Plain { texts, .. }) =
-            (self.graph.public(item.node()), &operand)
+        // a number without a type has no place for an overflow behind its index: such an entry gets one
+        if let (Some(place), Operand::Plain { texts, .. }, None) =
+            (self.graph.public(item.node()), &operand, place_.flag)
         {
             return Ok(Operand::Plain { texts: vec![texts[place as usize].clone()], length: None });
         }

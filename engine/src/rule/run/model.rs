@@ -71,7 +71,7 @@ impl<'a> ModelCall<'a> {
         features: &[(Cell, Feature)],
         answer: Answer,
         at: &impl Fn(Cell) -> Source<'b>,
-        into: &mut [Vec<i64>],
+        into: &mut [&mut [i64]],
     ) {
         for (column, &(cell, feature)) in features.iter().enumerate() {
             let cell = at(cell);
