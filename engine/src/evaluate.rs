@@ -81,11 +81,11 @@ pub fn evaluate(
     if rows.precision() != shape.precision {
         return Err(EvaluateError::Precision);
     }
-    let pipeline = Pipeline::new(program, evaluation)?;
-    let done = AtomicUsize::new(0);
     let tiles = rows.count().div_ceil(TILE).min(BLOCK_TILES);
+    let pipeline = Pipeline::new(program, evaluation, tiles)?;
+    let done = AtomicUsize::new(0);
     let run = |share: Vec<Part<'_>>| {
-        let mut scratch = Scratch::new(shape, tiles);
+        let mut scratch = Scratch::new(shape, tiles, pipeline.planes());
         for part in share {
             let count = part.rows;
             pipeline.run(rows, part, &mut scratch);

@@ -5,6 +5,7 @@
 //! that the machine code that was checked can be found in the binary that ships.
 
 mod bit_sliced;
+mod columns;
 mod exponential;
 mod interval_max;
 mod interval_max_rows;
@@ -14,9 +15,15 @@ mod linear;
 mod link;
 mod rank;
 mod rule;
+mod threshold_planes;
 mod transpose;
+mod value;
 
-pub use bit_sliced::{Asked, MAX_DEPTH, PLANE_TILES, SlicedTree, bit_sliced, threshold_planes};
+pub use bit_sliced::{
+    BLOCK_DEPTH, Block, MAX_LINES, PLANE_TILES, Sliced, SlicedTree, Split, bit_sliced_f32, bit_sliced_f64, bit_sliced_i64,
+    bit_sliced_u32,
+};
+pub use columns::{Column, columns_f32, columns_f64};
 pub use interval_max::interval_max;
 pub use interval_max_rows::{RankPlanes, interval_max_rows};
 pub use keys::{order_keys_f32, order_keys_f64, row_words};
@@ -30,6 +37,7 @@ pub use rule::{
     Raw, Source, rule_binary, rule_divide, rule_fold, rule_fold_first, rule_load, rule_lookup,
     rule_member, rule_select, rule_wide, rule_wide_member,
 };
+pub use threshold_planes::{PublicSlot, threshold_planes_f32, threshold_planes_f64};
 pub use transpose::{rank_rows, transpose};
 
 /// Rows of a tile: as many as lanes.

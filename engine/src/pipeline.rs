@@ -52,16 +52,18 @@ enum Body<'a> {
 }
 
 impl<'a> Pipeline<'a> {
+    /// `tiles`: those of the largest block of rows.
     pub(crate) fn new(
         program: &'a Program,
         evaluation: &Evaluation,
+        tiles: usize,
     ) -> Result<Self, EvaluateError> {
         if !outputs(program).contains(&evaluation.output) {
             return Err(EvaluateError::Output);
         }
         let (body, link, sum, outputs) = match program.steps() {
             [Step::Rank(rank, ranks), Step::Forest(shape, parameters), Step::Link(link)] => {
-                let forest = Forest::new(*rank, ranks, *shape, parameters);
+                let forest = Forest::new(*rank, ranks, *shape, parameters, tiles);
                 (Body::Forest(forest), link, shape.sum, shape.outputs())
             }
             [Step::Linear(linear, weights), Step::Link(link)] => {
@@ -78,6 +80,14 @@ impl<'a> Pipeline<'a> {
             sum,
             outputs,
         })
+    }
+
+    /// Planes of thresholds that a block of rows needs; 0 where no tree is bit-sliced.
+    pub(crate) fn planes(&self) -> usize {
+        match &self.body {
+            Body::Forest(forest) => forest.planes(),
+            Body::Linear(_) => 0,
+        }
     }
 
     /// Results per row.

@@ -89,10 +89,11 @@ impl Program {
     /// Lays the forest out for the bit-sliced kernel, where the profile lets the model show.
     fn laid_out(mut self) -> Self {
         let Profile::DataOblivious = self.shape.profile else { return self };
-        if let [Step::Rank(rank, _), Step::Forest(forest, parameters), ..] =
+        let features = self.shape.features;
+        if let [Step::Rank(rank, ranks), Step::Forest(forest, parameters), ..] =
             self.steps.as_mut_slice()
         {
-            parameters.sliced = Some(Sliced::new(rank, forest, parameters));
+            parameters.sliced = Sliced::new(rank, ranks, features, forest, parameters);
         }
         self
     }

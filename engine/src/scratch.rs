@@ -1,27 +1,29 @@
 //! Everything that an evaluation writes before its results: allocated once a thread, from the shape.
 
-use crate::kernel::{TILE, row_words};
+use crate::kernel::{Column, TILE, row_words};
 use crate::schema::Precision;
 use crate::shape::{LANES, Profile, RankShape, Shape, StepShape, Sum};
 use crate::sliced::Sliced;
-use ops::{Line, Secret, Words};
+use ops::{Key, Line, Secret, Words};
 
 /// Tiles of rows that pass by each table before the next table is read.
 pub(crate) const BLOCK_TILES: usize = 8;
 /// Rows in a block of tiles.
 pub(crate) const BLOCK_ROWS: usize = BLOCK_TILES * TILE;
 
-/// Tiles from which on the bit-sliced kernel pays: it evaluates all eight in any case.
+/// Tiles from which on the bit-sliced kernel pays: it finds the codes of eight in any case.
 pub(crate) const SLICED_TILES: usize = 2;
 
 /// One thread's memory. All of it is secret, and wiped on drop.
 pub(crate) struct Scratch {
     pub(crate) keys: Keys,
+    /// `features`: the same keys by column (bit-sliced only).
+    pub(crate) columns: Columns,
     /// `rows x pages`: ranks, the slots of a row side by side (strict only).
     pub(crate) rank_rows: Secret<Vec<Line>>,
     /// `tiles x pages`: ranks, the rows of a slot side by side; one tile at a time in strict.
     pub(crate) rank_planes: Secret<Vec<[Line; LANES]>>,
-    /// Planes of thresholds (data-oblivious only).
+    /// Planes of thresholds (bit-sliced only).
     pub(crate) planes: Secret<Vec<Line>>,
     /// One tile's exits, a line for each row.
     pub(crate) row_exits: Secret<Vec<[Line; TILE]>>,
@@ -43,6 +45,11 @@ pub(crate) enum Keys {
     Wide(Secret<Vec<Words<i64>>>),
 }
 
+pub(crate) enum Columns {
+    Narrow(Secret<Vec<Column<i32>>>),
+    Wide(Secret<Vec<Column<i64>>>),
+}
+
 /// `tiles x outputs` running sums.
 pub(crate) enum Sums {
     F32(Secret<Vec<[f32; TILE]>>),
@@ -52,9 +59,10 @@ pub(crate) enum Sums {
 }
 
 impl Scratch {
-    /// Memory for blocks of at most `tiles` tiles: wiping it costs more than evaluating a few rows.
-    pub(crate) fn new(shape: &Shape, tiles: usize) -> Self {
-        let sizes = Sizes::of(shape, tiles);
+    /// Memory for blocks of at most `tiles` tiles, since wiping it costs more than evaluating a few
+    /// rows; `planes`: those of a bit-sliced layout, 0 where there is none.
+    pub(crate) fn new(shape: &Shape, tiles: usize, planes: usize) -> Self {
+        let sizes = Sizes::of(shape, tiles, planes);
         let words = tiles * TILE * row_words(shape.features as usize);
         let zeros = |n| Secret::new(vec![[Line::default(); LANES]; n]);
         Self {
@@ -62,12 +70,16 @@ impl Scratch {
                 Precision::F32 => Keys::Narrow(Secret::new(vec![Words::default(); words])),
                 Precision::F64 => Keys::Wide(Secret::new(vec![Words::default(); words])),
             },
+            columns: match shape.precision {
+                Precision::F32 => Columns::Narrow(columns(sizes.columns)),
+                Precision::F64 => Columns::Wide(columns(sizes.columns)),
+            },
             rank_rows: Secret::new(vec![Line::default(); sizes.rank_lines]),
             rank_planes: zeros(sizes.plane_pages),
-            planes: Secret::new(vec![Line::default(); sizes.planes]),
-            row_exits: zeros(1),
-            lane_exits: zeros(tiles),
-            skips: Secret::new(vec![[Line::default(); 2]; tiles]),
+            planes: Secret::new(vec![Line::default(); planes]),
+            row_exits: zeros(sizes.exit_tiles.min(1)),
+            lane_exits: zeros(sizes.exit_tiles),
+            skips: Secret::new(vec![[Line::default(); 2]; sizes.exit_tiles]),
             sums: match sizes.sum {
                 Sum::SourceF32 => Sums::F32(Secret::new(vec![[0.0; TILE]; sizes.sums])),
                 Sum::SourceF64 => Sums::F64(Secret::new(vec![[0.0; TILE]; sizes.sums])),
@@ -80,27 +92,44 @@ impl Scratch {
         }
     }
 
-    /// Bytes that [`Scratch::new`] allocates for this shape and whole blocks.
+    /// Most bytes that [`Scratch::new`] allocates for this shape.
     pub(crate) fn bytes(shape: &Shape) -> u64 {
-        let sizes = Sizes::of(shape, BLOCK_TILES);
+        let sliced = match shape.steps.as_slice() {
+            [_, StepShape::Forest(forest), ..] if shape.profile == Profile::DataOblivious => {
+                Self::bytes_with(shape, Sliced::most_planes(forest))
+            }
+            _ => 0,
+        };
+        sliced.max(Self::bytes_with(shape, 0))
+    }
+
+    fn bytes_with(shape: &Shape, planes: usize) -> u64 {
+        let sizes = Sizes::of(shape, BLOCK_TILES, planes);
         let key = match shape.precision {
             Precision::F32 => 4,
             Precision::F64 => 8,
         };
-        let keys = BLOCK_ROWS * row_words(shape.features as usize) * 16 * key;
+        let keys = (BLOCK_ROWS * row_words(shape.features as usize) * 16
+            + sizes.columns * BLOCK_ROWS)
+            * key;
         let lines = sizes.rank_lines
-            + sizes.planes
-            + (sizes.plane_pages + 1 + BLOCK_TILES) * LANES
-            + BLOCK_TILES * 2;
+            + planes
+            + (sizes.plane_pages + sizes.exit_tiles.min(1) + sizes.exit_tiles) * LANES
+            + sizes.exit_tiles * 2;
         let sums = sizes.sums * TILE * sizes.sum.value_bytes();
         (keys + lines * 64 + sums + (2 * sizes.margins + sizes.outputs) * 8) as u64
     }
 }
 
+fn columns<K: Key + Default>(count: usize) -> Secret<Vec<Column<K>>> {
+    Secret::new(vec![[Words::default(); 32]; count])
+}
+
 struct Sizes {
+    columns: usize,
     rank_lines: usize,
     plane_pages: usize,
-    planes: usize,
+    exit_tiles: usize,
     sums: usize,
     sum: Sum,
     margins: usize,
@@ -108,25 +137,22 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(shape: &Shape, tiles: usize) -> Self {
+    fn of(shape: &Shape, tiles: usize, planes: usize) -> Self {
         let rows = tiles * TILE;
+        let sliced = planes > 0;
         let mut sizes = Self {
+            columns: if sliced { shape.features as usize } else { 0 },
             rank_lines: 0,
             plane_pages: 0,
-            planes: 0,
+            exit_tiles: 0,
             sums: 0,
             sum: Sum::SourceF64,
             margins: 0,
             outputs: 0,
         };
-        if let [StepShape::Rank(rank), StepShape::Forest(forest), ..] = shape.steps.as_slice()
-            && shape.profile == Profile::DataOblivious
-            && tiles >= SLICED_TILES
-        {
-            sizes.planes = Sliced::planes(rank, forest);
-        }
         for step in &shape.steps {
             match step {
+                StepShape::Rank(_) if sliced => {}
                 StepShape::Rank(rank) => {
                     let pages = pages(rank);
                     (sizes.rank_lines, sizes.plane_pages) = match shape.profile {
@@ -136,6 +162,7 @@ impl Sizes {
                 }
                 StepShape::Forest(forest) => {
                     sizes.outputs = forest.outputs();
+                    sizes.exit_tiles = if sliced { 0 } else { tiles };
                     sizes.sums = tiles * sizes.outputs;
                     sizes.sum = forest.sum;
                 }

@@ -64,6 +64,16 @@ impl Sum {
             Sum::SourceF64 | Sum::Fixed { .. } => 8,
         }
     }
+
+    /// The bits of what changes no sum: -0.0 for floats (x + -0.0 is x, bit for bit, for every x), 0
+    /// for integers.
+    pub(crate) fn nothing(self) -> u64 {
+        match self {
+            Sum::SourceF32 => u64::from((-0.0f32).to_bits()),
+            Sum::SourceF64 => (-0.0f64).to_bits(),
+            Sum::Fixed { .. } | Sum::LeafIds => 0,
+        }
+    }
 }
 
 /// Ranking: each slot turns one feature into the number of thresholds at or below it.

@@ -51,6 +51,17 @@ pub trait Lanes: Copy + KeyLanes<i32> + KeyLanes<i64> {
     /// `table[index mod 64]` in each lane. No address depends on the index. Every index's low six
     /// bits must be below `entries` (a public bound), or the lane's value has no meaning.
     fn lookup(self, table: &Line, entries: usize, index: Self::Bytes) -> Self::Bytes;
+    /// `table[index]` where the mask lane is 255, `otherwise` where it is 0; every index is below 64.
+    #[inline(always)]
+    fn lookup_where(
+        self,
+        mask: Self::Bytes,
+        table: &Line,
+        index: Self::Bytes,
+        otherwise: Self::Bytes,
+    ) -> Self::Bytes {
+        self.select(mask, self.lookup(table, LINE, index), otherwise)
+    }
     /// Transposes 64 x 64 bytes.
     fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]);
     /// Reads one part of a line of bits.
@@ -80,6 +91,8 @@ pub trait KeyLanes<K: Key>: Copy {
 
     /// Reads 16 keys.
     fn load_keys(self, words: &Words<K>) -> Self::Keys;
+    /// Writes 16 keys.
+    fn store_keys(self, keys: Self::Keys, words: &mut Words<K>);
     /// One key in every lane.
     fn splat_key(self, key: K) -> Self::Keys;
     /// -1 where equal, else 0.

@@ -1,12 +1,12 @@
 //! Aligned storage: one cache line of 64 bytes, or 16 words.
 
-use zeroize::Zeroize;
+use zeroize::{DefaultIsZeroes, Zeroize};
 
 /// Bytes in a line.
 pub const LINE: usize = 64;
 
 /// 64 bytes on one cache line.
-#[derive(Clone, Copy, Zeroize)]
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub struct Line(pub [u8; LINE]);
 
@@ -17,9 +17,22 @@ impl Default for Line {
 }
 
 /// 16 words on cache lines of their own.
-#[derive(Clone, Copy, Default, Zeroize)]
+#[derive(Clone, Copy, Default)]
 #[repr(C, align(64))]
-pub struct Words<K: Zeroize>(pub [K; 16]);
+pub struct Words<K: DefaultIsZeroes>(pub [K; 16]);
+
+// as slices, which are wiped in whole vectors: arrays are wiped value by value
+impl Zeroize for Line {
+    fn zeroize(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
+
+impl<K: DefaultIsZeroes> Zeroize for Words<K> {
+    fn zeroize(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
 
 /// The bytes of some lines, in order.
 pub fn lines_to_bytes(lines: &[Line]) -> Vec<u8> {

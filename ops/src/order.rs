@@ -3,10 +3,10 @@
 //! `-inf < ... < -0 = +0 < ... < +inf < NaN`. Comparing keys replaces every float comparison: an
 //! integer compare takes the same time for every operand, subnormals and NaN among them.
 
-use zeroize::Zeroize;
+use zeroize::DefaultIsZeroes;
 
 /// An order key: `i32` for f32 values, `i64` for f64 values.
-pub trait Key: Copy + Ord + Zeroize + Send + Sync + 'static {
+pub trait Key: Copy + Ord + DefaultIsZeroes + Send + Sync + 'static {
     /// Above every key of a number and of NaN's own key it is equal: the key of NaN.
     const NAN: Self;
     /// Below the key of every number.

@@ -137,7 +137,6 @@ impl Block {
             let mut lane_exits = [Line::default(); LANES];
             interval_max_rows(
                 backend,
-                &[true; 64],
                 &self.nodes,
                 self.planes,
                 &self.end,

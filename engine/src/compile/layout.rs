@@ -197,7 +197,7 @@ fn write_exits(
 fn write_padding_exits(lines: &mut [Line], forest: &ForestShape) {
     for exit in 0..forest.exit_lines() * LANES {
         for value in 0..forest.leaf_width as usize {
-            put_value(lines, forest, value, exit, nothing(forest.sum));
+            put_value(lines, forest, value, exit, forest.sum.nothing());
         }
     }
 }
@@ -212,15 +212,6 @@ fn put_value(lines: &mut [Line], forest: &ForestShape, value: usize, exit: usize
 
 fn put(lines: &mut [Line], forest: &ForestShape, plane: usize, exit: usize, byte: u8) {
     lines[plane * forest.exit_lines() + exit / LANES].0[exit % LANES] = byte;
-}
-
-/// What changes no sum: -0.0 for floats (x + -0.0 is x, bit for bit, for every x), 0 for integers.
-fn nothing(sum: Sum) -> u64 {
-    match sum {
-        Sum::SourceF32 => u64::from((-0.0f32).to_bits()),
-        Sum::SourceF64 => (-0.0f64).to_bits(),
-        Sum::Fixed { .. } | Sum::LeafIds => 0,
-    }
 }
 
 fn value_bits(sum: Sum, value: f64) -> u64 {

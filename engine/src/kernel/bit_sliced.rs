@@ -1,183 +1,352 @@
 //! Bit-sliced trees for profile `data-oblivious`: 512 rows side by side, one bit each.
 //!
-//! A *plane* is one line of 512 bits: bit `t` of byte `n` belongs to row `n` of tile `t`. First the
-//! ranks of a slot become one plane for each of its thresholds: is the rank above it? Then a tree of
-//! depth `D` is evaluated from the leaves up, always all of it: the planes of a node are its own
-//! decision, then for each level below the planes of its right or left child, chosen bit by bit. The
-//! `D` planes of the root spell the path of every row, and turning the bits gives a byte for each
-//! row: the leaf's place among the `2^D` of a complete tree.
+//! A tree is cut into *blocks*: subtrees of depth at most [`BLOCK_DEPTH`], each laid out as a
+//! complete one. Every leaf has a code, its place among all blocks' places, and a tree is evaluated
+//! whole:
 //!
-//! A tree that is not complete has nodes that always go left (plane 0 is all zeros), so a leaf's
-//! place is its path, then zeros. Which planes a tree reads is an address: the model shows, the rows
-//! never do.
+//! 1. Above the blocks, masks of rows go down: both children of a node get the rows of its mask that
+//!    go their way, until each block has its own.
+//! 2. A block of depth `D` is evaluated from its leaves up: the planes of a node are its own
+//!    decision, then for each level below the planes of its right or left child, chosen bit by bit.
+//!    The `D` planes of its root spell the path, the low bits of the code; the others are the
+//!    block's own. Rows of the block's mask take them over.
+//! 3. Turning the bits gives bytes: the low six bits of a code are a place in a line of 64 leaf
+//!    values, the rest is the number of that line. Every line is looked up by every row, and kept
+//!    where the number is its own.
+//!
+//! Blocks of one depth stand together, so that no branch is hard to foresee: in irregular trees
+//! that costs more than the work itself.
+//!
+//! Which planes a tree reads is an address: the model shows, the rows never do. A node that is not
+//! there always goes left (plane 0 is all zeros).
 //!
 //! The method is bit-slicing as of Biham's DES (1997), on decision trees.
 
 use super::TILE;
-use super::interval_max_rows::RankPlanes;
+use super::value::Value;
 use crate::shape::LANES;
 use ops::{Backend, Kernel, Lanes, Line};
+use std::ops::Range;
 
-/// Deepest tree: its leaves have places of one byte.
-pub const MAX_DEPTH: usize = 8;
+/// Deepest block: its places fill a line.
+pub const BLOCK_DEPTH: usize = 6;
 
 /// Tiles whose rows share a plane.
 pub const PLANE_TILES: usize = 8;
 
-/// Thresholds of one slot that trees ask for.
-pub struct Asked<'a> {
-    /// The slot.
-    pub slot: usize,
-    /// Ranks of the thresholds.
-    pub ranks: &'a [u8],
+/// Most lines of a tree's leaf values.
+pub const MAX_LINES: usize = 1 << 16;
+
+/// A node above the blocks: the rows of a mask are parted.
+#[derive(Clone, Copy)]
+pub struct Split {
+    /// The plane of its decision.
+    pub plane: u32,
+    /// The mask of its rows; those that go left keep it.
+    pub mask: u32,
+    /// The mask that those get that go right.
+    pub right: u32,
 }
 
-/// Fills one plane for each threshold that is asked for: is a row's rank above the threshold's?
-///
-/// `ranks`: `tiles x pages`, as `kernel::rank` leaves them, where tiles that are not there count as
-/// zeros; `planes`: as many as `ranks` of `asked` in all.
-///
-/// # Leaks
-/// Beyond the shape: what is asked for, that is the model. Nothing of the rows.
-pub fn threshold_planes<'a>(
-    backend: Backend,
-    ranks: &RankPlanes,
-    pages: usize,
-    asked: impl Iterator<Item = Asked<'a>>,
-    planes: &mut [Line],
-) {
-    let mut rest = planes;
-    for Asked { slot, ranks: thresholds } in asked {
-        let (planes, after) = rest.split_at_mut(thresholds.len());
-        rest = after;
-        let mut lines = [Line::default(); PLANE_TILES];
-        for (line, pages) in lines.iter_mut().zip(ranks.chunks_exact(pages)) {
-            *line = pages[slot / LANES][slot % LANES];
-        }
-        slot_planes(backend, &lines, thresholds, planes);
-    }
-}
-
-/// The planes of one slot.
-fn slot_planes(backend: Backend, lines: &[Line; PLANE_TILES], ranks: &[u8], planes: &mut [Line]) {
-    backend.run(SlotPlanes { lines, ranks, planes });
-}
-
-struct SlotPlanes<'a> {
-    lines: &'a [Line; PLANE_TILES],
-    ranks: &'a [u8],
-    planes: &'a mut [Line],
-}
-
-impl Kernel for SlotPlanes<'_> {
-    type Output = ();
-    /// A rank of two digits of four bits is above a threshold where the high digit is, or is the
-    /// same and the low digit is.
-    #[inline(always)]
-    fn run<L: Lanes>(self, l: L) {
-        let [a, b, c, d, e, f, g, h] = self.lines;
-        let bits = l.turn_bits([
-            l.load(a),
-            l.load(b),
-            l.load(c),
-            l.load(d),
-            l.load(e),
-            l.load(f),
-            l.load(g),
-            l.load(h),
-        ]);
-        let low = digit(l, [bits[0], bits[1], bits[2], bits[3]]);
-        let high = digit(l, [bits[4], bits[5], bits[6], bits[7]]);
-        for (&rank, plane) in self.ranks.iter().zip(self.planes) {
-            let (high_digit, low_digit) = (usize::from(rank >> 4), usize::from(rank & 15));
-            let above = l.load(&high.above[high_digit]);
-            let equal = l.load(&high.equal[high_digit]);
-            let low_above = l.load(&low.above[low_digit]);
-            l.store(l.or(above, l.and(equal, low_above)), plane);
-        }
-    }
-}
-
-/// For each of 16 values: where is a digit equal to it, where above it?
-struct Digit {
-    equal: [Line; 16],
-    above: [Line; 16],
-}
-
-#[inline(always)]
-fn digit<L: Lanes>(l: L, bits: [L::Bytes; 4]) -> Digit {
-    let mut digit = Digit { equal: [Line::default(); 16], above: [Line::default(); 16] };
-    let mut above = l.splat(0);
-    for value in (0..16).rev() {
-        l.store(above, &mut digit.above[value]);
-        let mut equal = l.splat(255);
-        for (bit, &plane) in bits.iter().enumerate() {
-            equal = if value >> bit & 1 == 1 {
-                l.and(equal, plane)
-            } else {
-                l.select(plane, l.splat(0), equal)
-            };
-        }
-        l.store(equal, &mut digit.equal[value]);
-        above = l.or(above, equal);
-    }
-    digit
+/// A block.
+#[derive(Clone, Copy)]
+pub struct Block {
+    /// The mask of its rows.
+    pub mask: u32,
+    /// The code of its first place, which is a multiple of `2^depth`: the low byte is the place
+    /// among a line's 64, the rest the number of the line.
+    pub code: u32,
 }
 
 /// A tree, laid out for this kernel.
 #[derive(Clone, Copy)]
-pub struct SlicedTree<'a> {
-    /// Where its places go: its lane.
-    pub lane: usize,
-    /// 1 to [`MAX_DEPTH`].
-    pub depth: usize,
-    /// For each node, level by level and from left to right, the plane that it reads:
-    /// `2^depth - 1` in all.
-    pub nodes: &'a [u32],
+pub struct SlicedTree {
+    /// Its first node above the blocks, and how many there are, a parent before its children. Mask
+    /// 0 is that of all rows.
+    pub splits: [u32; 2],
+    /// Its first block.
+    pub block: u32,
+    /// How many blocks it has of each depth, the deepest first.
+    pub depths: [u32; BLOCK_DEPTH + 1],
+    /// The first node of its first block. Each block has `2^depth - 1`, level by level and from
+    /// left to right, one block after the other.
+    pub node: u32,
+    /// Its first line of leaf values.
+    pub line: u32,
+    /// How many lines of 64 codes it has.
+    pub lines: u32,
+    /// The first sum that its leaves are added to.
+    pub sum: u32,
 }
 
-/// Evaluates trees on a block of rows.
-///
-/// `places`: `tiles x 64` lines, a line for each lane, a byte for each row; at most
-/// [`PLANE_TILES`] tiles.
-///
-/// # Leaks
-/// Beyond the shape: the trees, that is the model. Nothing of the rows.
-///
-/// # Panics
-/// Where a node names a plane, or a tree a lane, that is not there.
-pub fn bit_sliced<'a>(
-    backend: Backend,
-    trees: impl Iterator<Item = SlicedTree<'a>>,
-    planes: &[Line],
-    places: &mut [[Line; LANES]],
-) {
-    let mut turned = [Line::default(); PLANE_TILES];
-    for SlicedTree { lane, depth, nodes } in trees {
-        one_tree(backend, depth, Tree { nodes, planes }, &mut turned);
-        for (places, turned) in places.iter_mut().zip(&turned) {
-            places[lane] = *turned;
+/// Trees, in the order in which their leaves are added.
+#[derive(Clone, Copy)]
+pub struct Sliced<'a> {
+    /// The trees.
+    pub trees: &'a [SlicedTree],
+    /// Nodes above the blocks of all trees.
+    pub splits: &'a [Split],
+    /// Blocks of all trees.
+    pub blocks: &'a [Block],
+    /// For each node of a block, the plane that it reads.
+    pub nodes: &'a [u32],
+    /// `lines x leaf width x bytes of a value` lines: the byte planes of the leaf values.
+    pub values: &'a [Line],
+    /// Values of a leaf.
+    pub leaf_width: usize,
+}
+
+macro_rules! entry {
+    ($name:ident, $value:ty, $what:literal) => {
+        #[doc = concat!("Adds the leaves of trees to the sums of at most eight tiles of rows, ", $what, ".")]
+        ///
+        /// `planes`: the decisions, plane 0 all zeros; `masks`: as many as a tree has blocks; `sums`: `tiles x outputs` running sums, each
+        /// tile's rows in the order of [`row_places`](super::row_places).
+        ///
+        /// # Leaks
+        /// Beyond the shape: the trees, that is the model. Nothing of the rows.
+        ///
+        /// # Panics
+        /// Where a tree names what is not there.
+        pub fn $name(
+            backend: Backend,
+            trees: Sliced<'_>,
+            planes: &[Line],
+            masks: &mut [Line],
+            tiles: usize,
+            sums: &mut [[$value; TILE]],
+        ) {
+            backend.run(BitSliced { trees, planes, masks, tiles, sums });
+        }
+    };
+}
+entry!(bit_sliced_f32, f32, "as f32");
+entry!(bit_sliced_f64, f64, "as f64");
+entry!(bit_sliced_i64, i64, "as fixed point");
+entry!(bit_sliced_u32, u32, "as leaf numbers");
+
+struct BitSliced<'a, V> {
+    trees: Sliced<'a>,
+    planes: &'a [Line],
+    masks: &'a mut [Line],
+    tiles: usize,
+    sums: &'a mut [[V; TILE]],
+}
+
+impl<V: Value> Kernel for BitSliced<'_, V> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let Self { trees, planes, masks, tiles, sums } = self;
+        let outputs = sums.len() / tiles.max(1);
+        for &tree in trees.trees {
+            let tree = Tree { trees, tree, planes, tiles, outputs };
+            match tree.tree.lines {
+                ..=1 => tree.add::<V, L, 1, 0>(l, masks, sums),
+                2..=8 => tree.add::<V, L, 2, 3>(l, masks, sums),
+                9..=256 => tree.add::<V, L, 2, 8>(l, masks, sums),
+                _ => tree.add::<V, L, 3, 16>(l, masks, sums),
+            }
         }
     }
 }
 
-fn one_tree(backend: Backend, depth: usize, tree: Tree<'_>, places: &mut [Line; PLANE_TILES]) {
-    backend.run(BitSliced { depth, tree, places });
-}
-
-struct BitSliced<'a> {
-    depth: usize,
-    tree: Tree<'a>,
-    places: &'a mut [Line; PLANE_TILES],
-}
-
 #[derive(Clone, Copy)]
 struct Tree<'a> {
+    trees: Sliced<'a>,
+    tree: SlicedTree,
+    planes: &'a [Line],
+    tiles: usize,
+    outputs: usize,
+}
+
+impl Tree<'_> {
+    /// Adds the leaves of a tree whose codes have this many bytes, of which those that number the
+    /// lines have so many bits in all.
+    #[inline(always)]
+    fn add<V: Value, L: Lanes, const BYTES: usize, const BITS: usize>(
+        self,
+        l: L,
+        masks: &mut [Line],
+        sums: &mut [[V; TILE]],
+    ) {
+        let mut code = [[Line::default(); 8]; BYTES];
+        for part in 0..L::PARTS {
+            self.part_masks(l, part, masks);
+            self.codes::<L, BYTES, BITS>(l, part, masks, &mut code);
+        }
+        let mut bytes = [[Line::default(); 8]; BYTES];
+        for (bits, bytes) in code.iter().zip(&mut bytes) {
+            turn(l, bits, bytes);
+        }
+        let line_values = self.trees.leaf_width * V::BYTES;
+        let values = &self.trees.values[self.tree.line as usize * line_values..];
+        let values = &values[..self.tree.lines as usize * line_values];
+        for tile in 0..self.tiles {
+            let mut code = [l.splat(0); BYTES];
+            for (code, bytes) in code.iter_mut().zip(&bytes) {
+                *code = l.load(&bytes[tile]);
+            }
+            for value in 0..self.trees.leaf_width {
+                let values = Values { values, line_values, first: value * V::BYTES };
+                let sum = &mut sums[tile * self.outputs + self.tree.sum as usize + value];
+                V::add(l, leaf::<V, L, BYTES>(l, values, code), sum);
+            }
+        }
+    }
+
+    /// The rows of each block.
+    #[inline(always)]
+    fn part_masks<L: Lanes>(self, l: L, part: usize, masks: &mut [Line]) {
+        let zeros = l.load_plane(&CONSTANTS[0], part);
+        l.store_plane(l.load_plane(&CONSTANTS[1], part), &mut masks[0], part);
+        let [first, count] = self.tree.splits.map(|n| n as usize);
+        for split in &self.trees.splits[first..][..count] {
+            let mask = l.load_plane(&masks[split.mask as usize], part);
+            let decision = l.load_plane(&self.planes[split.plane as usize], part);
+            let [left, right] = [l.mux(decision, zeros, mask), l.mux(decision, mask, zeros)];
+            l.store_plane(left, &mut masks[split.mask as usize], part);
+            l.store_plane(right, &mut masks[split.right as usize], part);
+        }
+    }
+
+    /// The codes of all rows, bit by bit.
+    #[inline(always)]
+    fn codes<L: Lanes, const BYTES: usize, const BITS: usize>(
+        self,
+        l: L,
+        part: usize,
+        masks: &[Line],
+        code: &mut [[Line; 8]; BYTES],
+    ) {
+        let mut bits = [[l.load_plane(&CONSTANTS[0], part); 8]; BYTES];
+        let mut blocks = &self.trees.blocks[self.tree.block as usize..];
+        let mut nodes = &self.trees.nodes[self.tree.node as usize..];
+        macro_rules! blocks_of_depth {
+            ($depth:literal $(, $level:ident)?) => {
+                let count = self.tree.depths[BLOCK_DEPTH - $depth] as usize;
+                let (here, rest) = blocks.split_at(count);
+                blocks = rest;
+                for block in here {
+                    let mask = l.load_plane(&masks[block.mask as usize], part);
+                    own_bits(l, part, $depth..BLOCK_DEPTH, block.code, mask, &mut bits[0]);
+                    $(
+                        let (here, rest) = nodes.split_at((1 << $depth) - 1);
+                        nodes = rest;
+                        let path = $level(l, Nodes { nodes: here, planes: self.planes }, 1, part);
+                        for (&plane, bit) in path.iter().rev().zip(&mut bits[0]) {
+                            *bit = l.mux(mask, plane, *bit);
+                        }
+                    )?
+                }
+            };
+        }
+        blocks_of_depth!(6, level_6);
+        blocks_of_depth!(5, level_5);
+        blocks_of_depth!(4, level_4);
+        blocks_of_depth!(3, level_3);
+        blocks_of_depth!(2, level_2);
+        blocks_of_depth!(1, level_1);
+        blocks_of_depth!(0);
+        let _ = (blocks, nodes);
+        let count = self.tree.depths.iter().sum::<u32>() as usize;
+        let numbered = &self.trees.blocks[self.tree.block as usize..][..count];
+        if BITS > 0 {
+            // the blocks of a line have its number in common
+            for blocks in numbered.chunk_by(|a, b| a.code >> 8 == b.code >> 8) {
+                let mut mask = l.load_plane(&CONSTANTS[0], part);
+                for block in blocks {
+                    let rows = l.load_plane(&masks[block.mask as usize], part);
+                    mask = l.mux(mask, mask, rows);
+                }
+                for (byte, bits) in bits.iter_mut().enumerate().skip(1) {
+                    let used = 0..(BITS - 8 * (byte - 1)).min(8);
+                    own_bits(l, part, used, blocks[0].code >> (8 * byte), mask, bits);
+                }
+            }
+        }
+        for (bits, lines) in bits.into_iter().zip(code) {
+            for (bit, line) in bits.into_iter().zip(lines) {
+                l.store_plane(bit, line, part);
+            }
+        }
+    }
+}
+
+/// A plane of zeros and one of ones.
+static CONSTANTS: [Line; 2] = [Line([0; LANES]), Line([255; LANES])];
+
+/// Some bits of a byte that the rows of a mask have in common.
+#[inline(always)]
+fn own_bits<L: Lanes>(
+    l: L,
+    part: usize,
+    used: Range<usize>,
+    byte: u32,
+    mask: L::Plane,
+    bits: &mut [L::Plane; 8],
+) {
+    for (number, bit) in bits.iter_mut().enumerate().take(used.end).skip(used.start) {
+        let own = &CONSTANTS[(byte >> number & 1) as usize];
+        *bit = l.mux(mask, l.load_plane(own, part), *bit);
+    }
+}
+
+/// Bits of a byte of all codes to the bytes: a line for each tile.
+#[inline(always)]
+fn turn<L: Lanes>(l: L, bits: &[Line; 8], bytes: &mut [Line; 8]) {
+    let mut values = [l.splat(0); 8];
+    for (value, bits) in values.iter_mut().zip(bits) {
+        *value = l.load(bits);
+    }
+    for (value, bytes) in l.turn_bits(values).into_iter().zip(bytes) {
+        l.store(value, bytes);
+    }
+}
+
+/// Leaf values of a tree, of which one of the leaf's values is looked up.
+#[derive(Clone, Copy)]
+struct Values<'a> {
+    values: &'a [Line],
+    line_values: usize,
+    first: usize,
+}
+
+/// The byte planes of the leaf value of 64 rows.
+#[inline(always)]
+fn leaf<V: Value, L: Lanes, const BYTES: usize>(
+    l: L,
+    values: Values<'_>,
+    code: [L::Bytes; BYTES],
+) -> [L::Bytes; 8] {
+    let mut bytes = [l.splat(0); 8];
+    for (byte, line) in bytes.iter_mut().zip(&values.values[values.first..][..V::BYTES]) {
+        *byte = l.lookup(line, LANES, code[0]);
+    }
+    if BYTES == 1 {
+        return bytes;
+    }
+    for (number, line) in values.values.chunks_exact(values.line_values).enumerate().skip(1) {
+        let line = &line[values.first..][..V::BYTES];
+        let mut here = l.splat(255);
+        for (&number, &code) in number.to_le_bytes().iter().zip(&code[1..]) {
+            here = l.and(here, l.equal(code, l.splat(number)));
+        }
+        for (byte, line) in bytes.iter_mut().zip(line) {
+            *byte = l.lookup_where(here, line, code[0], *byte);
+        }
+    }
+    bytes
+}
+
+/// The nodes of a block.
+#[derive(Clone, Copy)]
+struct Nodes<'a> {
     nodes: &'a [u32],
     planes: &'a [Line],
 }
 
-impl Tree<'_> {
+impl Nodes<'_> {
     /// The decision of the node with this number; the root is 1, its children 2 and 3.
     #[inline(always)]
     fn decision<L: Lanes>(self, l: L, node: usize, part: usize) -> L::Plane {
@@ -185,59 +354,16 @@ impl Tree<'_> {
     }
 }
 
-impl Kernel for BitSliced<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self, l: L) {
-        // the path's first decision is the highest bit of the place
-        let mut bits = [Line::default(); 8];
-        macro_rules! levels {
-            ($level:ident) => {
-                for part in 0..L::PARTS {
-                    let path = $level(l, self.tree, 1, part);
-                    for (plane, line) in path.into_iter().rev().zip(&mut bits) {
-                        l.store_plane(plane, line, part);
-                    }
-                }
-            };
-        }
-        match self.depth {
-            1 => levels!(level_1),
-            2 => levels!(level_2),
-            3 => levels!(level_3),
-            4 => levels!(level_4),
-            5 => levels!(level_5),
-            6 => levels!(level_6),
-            7 => levels!(level_7),
-            _ => levels!(level_8),
-        }
-        let [a, b, c, d, e, f, g, h] = &bits;
-        let turned = l.turn_bits([
-            l.load(a),
-            l.load(b),
-            l.load(c),
-            l.load(d),
-            l.load(e),
-            l.load(f),
-            l.load(g),
-            l.load(h),
-        ]);
-        for (bytes, places) in turned.into_iter().zip(self.places) {
-            l.store(bytes, places);
-        }
-    }
-}
-
 #[inline(always)]
-fn level_1<L: Lanes>(l: L, tree: Tree<'_>, node: usize, part: usize) -> [L::Plane; 1] {
+fn level_1<L: Lanes>(l: L, tree: Nodes<'_>, node: usize, part: usize) -> [L::Plane; 1] {
     [tree.decision(l, node, part)]
 }
 
 /// A node with its levels below.
 macro_rules! level {
-    ($name:ident, $depth:literal, $below:ident, $inline:meta) => {
-        #[$inline]
-        fn $name<L: Lanes>(l: L, tree: Tree<'_>, node: usize, part: usize) -> [L::Plane; $depth] {
+    ($name:ident, $depth:literal, $below:ident) => {
+        #[inline(always)]
+        fn $name<L: Lanes>(l: L, tree: Nodes<'_>, node: usize, part: usize) -> [L::Plane; $depth] {
             let left = $below(l, tree, 2 * node, part);
             let right = $below(l, tree, 2 * node + 1, part);
             let here = tree.decision(l, node, part);
@@ -249,12 +375,10 @@ macro_rules! level {
         }
     };
 }
-level!(level_2, 2, level_1, inline(always));
-level!(level_3, 3, level_2, inline(always));
-level!(level_4, 4, level_3, inline(always));
-level!(level_5, 5, level_4, inline(always));
-level!(level_6, 6, level_5, inline(always));
-level!(level_7, 7, level_6, inline(always));
-level!(level_8, 8, level_7, inline(always));
+level!(level_2, 2, level_1);
+level!(level_3, 3, level_2);
+level!(level_4, 4, level_3);
+level!(level_5, 5, level_4);
+level!(level_6, 6, level_5);
 
-const _: () = assert!(PLANE_TILES * TILE == 8 * LANES);
+const _: () = assert!(1 << BLOCK_DEPTH == LANES && TILE == LANES);

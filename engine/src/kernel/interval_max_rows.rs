@@ -12,25 +12,23 @@ pub type RankPlanes = [[Line; LANES]];
 
 /// Evaluates one lane group on one tile of rows.
 ///
-/// `wanted`: the lanes to evaluate; `nodes`, `planes_per_node` and `end` as for [`interval_max`](super::interval_max); `ranks`: one
+/// `nodes`, `planes_per_node` and `end` as for [`interval_max`](super::interval_max); `ranks`: one
 /// line per slot; `exits`: the exit of each row, one line per lane.
 ///
 /// # Leaks
 /// Beyond the shape: the nodes, that is the model. Nothing of the rows.
 pub fn interval_max_rows(
     backend: Backend,
-    wanted: &[bool; LANES],
     nodes: &[Line],
     planes_per_node: usize,
     end: &Line,
     ranks: &RankPlanes,
     exits: &mut [Line; LANES],
 ) {
-    backend.run(IntervalMaxRows { wanted, nodes, planes_per_node, end, ranks, exits });
+    backend.run(IntervalMaxRows { nodes, planes_per_node, end, ranks, exits });
 }
 
 struct IntervalMaxRows<'a> {
-    wanted: &'a [bool; LANES],
     nodes: &'a [Line],
     planes_per_node: usize,
     end: &'a Line,
@@ -43,9 +41,6 @@ impl Kernel for IntervalMaxRows<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
         for (lane, exit) in self.exits.iter_mut().enumerate() {
-            if !self.wanted[lane] {
-                continue;
-            }
             let mut e = l.splat(0);
             for node in self.nodes.chunks_exact(self.planes_per_node) {
                 let threshold = node[1].0[lane];

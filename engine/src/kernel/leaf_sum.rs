@@ -11,6 +11,7 @@
 //! Float sums: every term and every partial sum is zero or a normal number (see `check`).
 
 use super::TILE;
+use super::value::Value;
 use crate::shape::LANES;
 use ops::{Backend, Kernel, Lanes, Line};
 
@@ -58,67 +59,6 @@ pub fn row_places(backend: Backend, value_bytes: usize) -> [usize; TILE] {
         }
     }
     backend.run(Places(value_bytes))
-}
-
-/// A number that leaves are added in.
-trait Value: Copy {
-    const BYTES: usize;
-    /// What changes no sum, in bytes.
-    const NOTHING: [u8; 8];
-    /// Adds 64 values, given as byte planes, to sums in the order of the lanes' words.
-    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]);
-}
-
-impl Value for f32 {
-    const BYTES: usize = 4;
-    const NOTHING: [u8; 8] = [0, 0, 0, 0x80, 0, 0, 0, 0];
-    #[inline(always)]
-    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
-        for (sum, word) in
-            sums.iter_mut().zip(l.words_32([planes[0], planes[1], planes[2], planes[3]]))
-        {
-            let value = f32::from_bits(word);
-            *sum += value;
-        }
-    }
-}
-
-impl Value for f64 {
-    const BYTES: usize = 8;
-    const NOTHING: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 0x80];
-    #[inline(always)]
-    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
-        for (sum, word) in sums.iter_mut().zip(l.words_64(planes)) {
-            let value = f64::from_bits(word);
-            *sum += value;
-        }
-    }
-}
-
-impl Value for i64 {
-    const BYTES: usize = 8;
-    const NOTHING: [u8; 8] = [0; 8];
-    #[inline(always)]
-    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
-        for (sum, word) in sums.iter_mut().zip(l.words_64(planes)) {
-            let value = word.cast_signed();
-            *sum = sum.wrapping_add(value);
-        }
-    }
-}
-
-impl Value for u32 {
-    const BYTES: usize = 4;
-    const NOTHING: [u8; 8] = [0; 8];
-    #[inline(always)]
-    fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]) {
-        for (sum, word) in
-            sums.iter_mut().zip(l.words_32([planes[0], planes[1], planes[2], planes[3]]))
-        {
-            let value = word;
-            *sum = sum.wrapping_add(value);
-        }
-    }
 }
 
 macro_rules! entry {

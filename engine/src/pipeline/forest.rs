@@ -4,10 +4,10 @@ use crate::kernel::{self, Exits, LeafTiles, Slots, TILE};
 use crate::pipeline::by_row;
 use crate::program::{ForestParameters, RankParameters, node_planes};
 use crate::rows::{Rows, SecretValues};
-use crate::scratch::{Keys, SLICED_TILES, Scratch, Sums, pages};
+use crate::scratch::{Columns, Keys, SLICED_TILES, Scratch, Sums, pages};
 use crate::shape::{ForestShape, LANES, Profile, RankShape, Sum};
 use crate::sliced::Sliced;
-use ops::{Backend, Line, PublicDivisor, Words, fixed_to_f64};
+use ops::{Backend, PublicDivisor, Words, fixed_to_f64};
 
 /// A forest's steps with their parameters.
 pub(super) struct Forest<'a> {
@@ -16,6 +16,8 @@ pub(super) struct Forest<'a> {
     shape: ForestShape,
     parameters: &'a ForestParameters,
     average: Option<PublicDivisor>,
+    /// The layout for the bit-sliced kernel, where there are rows enough for it to pay.
+    sliced: Option<&'a Sliced>,
 }
 
 impl<'a> Forest<'a> {
@@ -24,9 +26,16 @@ impl<'a> Forest<'a> {
         ranks: &'a RankParameters,
         shape: ForestShape,
         parameters: &'a ForestParameters,
+        tiles: usize,
     ) -> Self {
         let average = shape.average.map(PublicDivisor::new);
-        Self { rank, ranks, shape, parameters, average }
+        let sliced = parameters.sliced.as_ref().filter(|_| tiles >= SLICED_TILES);
+        Self { rank, ranks, shape, parameters, average, sliced }
+    }
+
+    /// Planes of thresholds that a block of rows needs; 0 where the trees are not bit-sliced.
+    pub(super) fn planes(&self) -> usize {
+        self.sliced.map_or(0, Sliced::planes)
     }
 
     /// Adds up the leaves of `count` rows from `first` on.
@@ -42,40 +51,20 @@ impl<'a> Forest<'a> {
         let tiles = count.div_ceil(TILE);
         order_keys(backend, rows, first, count, tiles, scratch);
         self.start(tiles, &mut scratch.sums);
+        if let Some(sliced) = self.sliced {
+            turn_columns(backend, rows.features(), tiles, scratch);
+            let Scratch { columns, planes, sums, .. } = scratch;
+            return sliced.sums(backend, columns, planes.expose_mut(), tiles, sums);
+        }
         for group in 0..self.rank.groups as usize {
             self.rank(backend, profile, group, rows.features(), tiles, scratch);
             let per_group = self.shape.lane_groups_per_rank_group as usize;
             let lane_groups = group * per_group..(group + 1) * per_group;
-            if let Some(sliced) = self.sliced(tiles) {
-                self.planes(backend, sliced, group, tiles, scratch);
-            }
             for lane_group in lane_groups.start..lane_groups.end.min(self.shape.lane_groups()) {
                 self.exits(backend, profile, lane_group, tiles, scratch);
                 self.leaves(backend, lane_group, tiles, scratch);
             }
         }
-    }
-
-    /// The layout for the bit-sliced kernel, where there are rows enough for it to pay.
-    fn sliced(&self, tiles: usize) -> Option<&'a Sliced> {
-        self.parameters.sliced.as_ref().filter(|_| tiles >= SLICED_TILES)
-    }
-
-    /// The planes of a rank group's thresholds.
-    fn planes(
-        &self,
-        backend: Backend,
-        sliced: &Sliced,
-        group: usize,
-        tiles: usize,
-        scratch: &mut Scratch,
-    ) {
-        let pages = pages(&self.rank);
-        let ranks = &scratch.rank_planes.expose()[..tiles * pages];
-        let (zeros, planes) = scratch.planes.expose_mut().split_at_mut(1);
-        zeros.fill(Line::default());
-        let planes = &mut planes[..sliced.asked_planes(group)];
-        kernel::threshold_planes(backend, ranks, pages, sliced.asked(group), planes);
     }
 
     /// The sums of `count` rows to margins.
@@ -163,13 +152,6 @@ impl<'a> Forest<'a> {
         let node_lines = self.shape.nodes as usize * planes;
         let nodes = &self.parameters.nodes.expose()[lane_group * node_lines..][..node_lines];
         let end = &self.parameters.ends.expose()[lane_group];
-        let mut others = [true; LANES];
-        if let Some(sliced) = self.sliced(tiles) {
-            others = sliced.others(lane_group);
-            let places = &mut scratch.lane_exits.expose_mut()[..tiles];
-            let planes = scratch.planes.expose();
-            kernel::bit_sliced(backend, sliced.trees(lane_group), planes, places);
-        }
         for tile in 0..tiles {
             let lane_exits = &mut scratch.lane_exits.expose_mut()[tile];
             match profile {
@@ -182,9 +164,7 @@ impl<'a> Forest<'a> {
                 }
                 Profile::DataOblivious => {
                     let ranks = &scratch.rank_planes.expose()[tile * pages..][..pages];
-                    kernel::interval_max_rows(
-                        backend, &others, nodes, planes, end, ranks, lane_exits,
-                    );
+                    kernel::interval_max_rows(backend, nodes, planes, end, ranks, lane_exits);
                 }
             }
         }
@@ -194,16 +174,12 @@ impl<'a> Forest<'a> {
         let block_lines = self.shape.exit_planes() * self.shape.exit_lines();
         let first_block = lane_group * LANES;
         let blocks = LANES.min(self.shape.total_blocks() - first_block);
-        let (all, entries) = match self.sliced(tiles) {
-            // places are those of complete trees: any of a table may be named
-            Some(sliced) => (sliced.exits(), self.shape.exit_lines() * LANES),
-            None => (self.parameters.exits.expose().as_slice(), self.shape.nodes as usize + 1),
-        };
+        let all = self.parameters.exits.expose();
         let exits = Exits {
             tables: &all[first_block * block_lines..][..blocks * block_lines],
             first_block,
             blocks_per_sequence: self.shape.blocks as usize,
-            exits: entries,
+            exits: self.shape.nodes as usize + 1,
             skip_bytes: self.shape.skip_bytes as usize,
             leaf_width: self.shape.leaf_width as usize,
         };
@@ -253,6 +229,20 @@ fn order_keys(
             keys_with!(order_keys_f32, values, all);
         }
         (SecretValues::F64(values), Keys::Wide(all)) => keys_with!(order_keys_f64, values, all),
+        _ => {}
+    }
+}
+
+/// The same keys by column.
+fn turn_columns(backend: Backend, features: usize, tiles: usize, scratch: &mut Scratch) {
+    let keys = tiles * TILE * kernel::row_words(features);
+    match (&scratch.keys, &mut scratch.columns) {
+        (Keys::Narrow(all), Columns::Narrow(columns)) => {
+            kernel::columns_f32(backend, &all.expose()[..keys], columns.expose_mut());
+        }
+        (Keys::Wide(all), Columns::Wide(columns)) => {
+            kernel::columns_f64(backend, &all.expose()[..keys], columns.expose_mut());
+        }
         _ => {}
     }
 }

@@ -465,6 +465,13 @@ macro_rules! key_lanes {
             }
 
             #[inline(always)]
+            fn store_keys(self, keys: Self::Keys, words: &mut Words<$key>) {
+                const { assert!(size_of::<Self::Keys>() == size_of::<Words<$key>>()) }
+                // SAFETY: vectors and words are the same plain bytes; the token proves AVX2.
+                unsafe { std::ptr::from_mut(words).cast::<Self::Keys>().write(keys) }
+            }
+
+            #[inline(always)]
             fn splat_key(self, key: $key) -> Self::Keys {
                 [with_token!($splat(key)); $vectors]
             }

@@ -163,6 +163,21 @@ impl Lanes for Avx512 {
         with_token!(_mm512_permutexvar_epi8(index, load_raw(table)))
     }
 
+    /// The mask is a compare's: its opmask stays in its register, and the table in one of its own.
+    #[inline(always)]
+    fn lookup_where(
+        self,
+        mask: Self::Bytes,
+        table: &Line,
+        index: Self::Bytes,
+        otherwise: Self::Bytes,
+    ) -> Self::Bytes {
+        with_token!({
+            let mask = _mm512_movepi8_mask(mask);
+            _mm512_mask_permutexvar_epi8(otherwise, mask, index, load_raw(table))
+        })
+    }
+
     #[inline(always)]
     fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]) {
         for block in 0..4 {
@@ -249,6 +264,12 @@ impl KeyLanes<i32> for Avx512 {
     #[inline(always)]
     fn load_keys(self, words: &Words<i32>) -> Self::Keys {
         load_raw(words)
+    }
+
+    #[inline(always)]
+    fn store_keys(self, keys: Self::Keys, words: &mut Words<i32>) {
+        // SAFETY: the reference is to 64 writable bytes, aligned to 64; the token proves AVX-512.
+        unsafe { _mm512_store_si512(std::ptr::from_mut(words).cast(), keys) }
     }
 
     #[inline(always)]
@@ -462,6 +483,16 @@ impl KeyLanes<i64> for Avx512 {
         // SAFETY: `Words<i64>` is 128 bytes, aligned to 64: two whole vectors.
         let halves: &[Line; 2] = unsafe { &*std::ptr::from_ref(words).cast() };
         [load_raw(&halves[0]), load_raw(&halves[1])]
+    }
+
+    #[inline(always)]
+    fn store_keys(self, keys: Self::Keys, words: &mut Words<i64>) {
+        let first = std::ptr::from_mut(words).cast::<__m512i>();
+        // SAFETY: `Words<i64>` is 128 writable bytes, aligned to 64: two whole vectors.
+        unsafe {
+            _mm512_store_si512(first.cast(), keys[0]);
+            _mm512_store_si512(first.add(1).cast(), keys[1]);
+        }
     }
 
     #[inline(always)]

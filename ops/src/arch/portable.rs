@@ -245,6 +245,11 @@ macro_rules! key_lanes {
             }
 
             #[inline(always)]
+            fn store_keys(self, keys: Self::Keys, words: &mut Words<$key>) {
+                words.0 = keys;
+            }
+
+            #[inline(always)]
             fn splat_key(self, key: $key) -> Self::Keys {
                 [key; 16]
             }
