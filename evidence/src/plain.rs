@@ -16,6 +16,7 @@ macro_rules! plain {
 }
 plain!(u8, u32, u64, i32, i64, f32, f64);
 plain!(Line, Words<i32>, Words<i64>, [Words<i32>; 4], [Words<i64>; 4], [Line; 2], [Line; 64]);
+plain!([Words<i32>; 32], [Words<i64>; 32]);
 plain!([f32; 64], [f64; 64], [i64; 64], [u32; 64]);
 
 /// # Panics

@@ -57,9 +57,10 @@ fn kernel(
         planted: None,
         // where there is a strict target of the same kernel, it tries the same rows, and more
         long: profile == Profile::DataOblivious
-            && !["interval_max_rows", "threshold_planes", "bit_sliced"]
-                .iter()
-                .any(|alone| name.starts_with(alone)),
+            && (name.ends_with("+bytes")
+                || !["interval_max_rows", "columns", "threshold_planes", "bit_sliced"]
+                    .iter()
+                    .any(|alone| name.starts_with(alone))),
         kernel: name,
         make: Box::new(move || Backend::named(backend).map(&make)),
     });

@@ -106,10 +106,8 @@ fn treat_missing<K: Key, L: KeyLanes<K>>(l: L, slot: PublicSlot<'_, K>, key: L::
     if low > high && becomes == K::NAN {
         return key;
     }
-    let inside = l.keys_and(
-        l.keys_at_least(key, l.splat_key(low)),
-        l.keys_at_least(l.splat_key(high), key),
-    );
+    let inside =
+        l.keys_and(l.keys_at_least(key, l.splat_key(low)), l.keys_at_least(l.splat_key(high), key));
     let missing = l.keys_or(l.keys_equal(key, l.splat_key(K::NAN)), inside);
     l.keys_select(missing, l.splat_key(becomes), key)
 }

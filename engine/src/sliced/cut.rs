@@ -151,12 +151,7 @@ impl<'a> Layout<'a> {
     }
 
     /// Parts a tree into blocks.
-    fn cut(
-        &mut self,
-        tree: &Tree,
-        subtrees: &[Subtree],
-        plane: &impl Fn(Rule) -> u32,
-    ) -> Vec<Cut> {
+    fn cut(&mut self, tree: &Tree, subtrees: &[Subtree], plane: &impl Fn(Rule) -> u32) -> Vec<Cut> {
         let mut cuts = Vec::new();
         let mut masks = 1;
         let mut open = vec![(tree.root, 0u32)];

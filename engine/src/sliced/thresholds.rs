@@ -49,12 +49,8 @@ pub(super) fn group(trees: &[Tree]) -> Option<Grouping> {
     let mut rules: BTreeSet<Rule> = BTreeSet::new();
     let mut first = 0;
     for (number, tree) in trees.iter().enumerate() {
-        let new: BTreeSet<Rule> = tree
-            .splits
-            .iter()
-            .map(|split| split.0)
-            .filter(|rule| !rules.contains(rule))
-            .collect();
+        let new: BTreeSet<Rule> =
+            tree.splits.iter().map(|split| split.0).filter(|rule| !rules.contains(rule)).collect();
         if rules.len() + new.len() > MOST_PLANES {
             grouping.close(first..number, std::mem::take(&mut rules));
             first = number;

@@ -82,8 +82,7 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
                     let [nodes, end, ranks, exits] = inside.split(buffer);
                     let exits = &mut view_mut(exits)[0];
                     let (nodes, end) = (view(nodes), &view(end)[0]);
-                    let all = [true; 64];
-                    interval_max_rows(backend, &all, nodes, planes, end, view(ranks), exits);
+                    interval_max_rows(backend, nodes, planes, end, view(ranks), exits);
                 }),
             )
         });

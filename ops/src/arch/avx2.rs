@@ -195,12 +195,17 @@ impl Avx2 {
     fn search_32(self, table: &[Words<i32>], keys: [[__m256i; 2]; 4]) -> [[__m256i; 2]; 4] {
         let mut counts = keys;
         for counts in counts.iter_mut().flatten() {
-            *counts = match table.len() {
-                1 => self.search_eight::<0>(table, *counts),
-                2 => self.search_eight::<1>(table, *counts),
-                4 => self.search_eight::<2>(table, *counts),
-                8 => self.search_eight::<3>(table, *counts),
-                _ => self.search_eight::<4>(table, *counts),
+            // compares of a public length, and no match: that of powers of two would count bits
+            *counts = if table.len() > 8 {
+                self.search_eight::<4>(table, *counts)
+            } else if table.len() > 4 {
+                self.search_eight::<3>(table, *counts)
+            } else if table.len() > 2 {
+                self.search_eight::<2>(table, *counts)
+            } else if table.len() > 1 {
+                self.search_eight::<1>(table, *counts)
+            } else {
+                self.search_eight::<0>(table, *counts)
             };
         }
         counts

@@ -348,12 +348,17 @@ impl KeyLanes<i32> for Avx512 {
 
     #[inline(always)]
     fn count_at_most(self, table: &[Words<i32>], keys: [Self::Keys; 4]) -> [Self::Keys; 4] {
-        match table.len() {
-            1 => self.search_32::<1>(table, keys),
-            2 => self.search_32::<2>(table, keys),
-            4 => self.search_32::<4>(table, keys),
-            8 => self.search_32::<8>(table, keys),
-            _ => self.search_32::<16>(table, keys),
+        // compares of a public length, and no match: that of powers of two would count bits
+        if table.len() > 8 {
+            self.search_32::<16>(table, keys)
+        } else if table.len() > 4 {
+            self.search_32::<8>(table, keys)
+        } else if table.len() > 2 {
+            self.search_32::<4>(table, keys)
+        } else if table.len() > 1 {
+            self.search_32::<2>(table, keys)
+        } else {
+            self.search_32::<1>(table, keys)
         }
     }
 }
