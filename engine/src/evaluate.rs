@@ -82,10 +82,10 @@ pub fn evaluate(
         return Err(EvaluateError::Precision);
     }
     let tiles = rows.count().div_ceil(TILE).min(BLOCK_TILES);
-    let pipeline = Pipeline::new(program, evaluation, tiles)?;
+    let pipeline = Pipeline::new(program, evaluation, rows.count())?;
     let done = AtomicUsize::new(0);
     let run = |share: Vec<Part<'_>>| {
-        let mut scratch = Scratch::new(shape, tiles, pipeline.planes());
+        let mut scratch = Scratch::new(shape, tiles, pipeline.walk());
         for part in share {
             let count = part.rows;
             pipeline.run(rows, part, &mut scratch);

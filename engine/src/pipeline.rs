@@ -8,8 +8,8 @@ use crate::kernel::{self, Linked, TILE};
 use crate::program::{Program, Step};
 use crate::rows::{Rows, SecretValues};
 use crate::schema::Output;
-use crate::scratch::{Scratch, Sums};
-use crate::shape::{LinkShape, Profile, Sum};
+use crate::scratch::{Scratch, Sums, Walk};
+use crate::shape::{LinkShape, Sum};
 use forest::Forest;
 use ops::Backend;
 
@@ -39,7 +39,6 @@ pub(crate) enum Kind {
 pub(crate) struct Pipeline<'a> {
     body: Body<'a>,
     link: LinkShape,
-    profile: Profile,
     output: Output,
     backend: Backend,
     sum: Sum,
@@ -52,18 +51,19 @@ enum Body<'a> {
 }
 
 impl<'a> Pipeline<'a> {
-    /// `tiles`: those of the largest block of rows.
+    /// `rows`: how many there are in all.
     pub(crate) fn new(
         program: &'a Program,
         evaluation: &Evaluation,
-        tiles: usize,
+        rows: usize,
     ) -> Result<Self, EvaluateError> {
         if !outputs(program).contains(&evaluation.output) {
             return Err(EvaluateError::Output);
         }
+        let profile = program.shape().profile;
         let (body, link, sum, outputs) = match program.steps() {
             [Step::Rank(rank, ranks), Step::Forest(shape, parameters), Step::Link(link)] => {
-                let forest = Forest::new(*rank, ranks, *shape, parameters, tiles);
+                let forest = Forest::new(*rank, ranks, *shape, parameters, (profile, rows));
                 (Body::Forest(forest), link, shape.sum, shape.outputs())
             }
             [Step::Linear(linear, weights), Step::Link(link)] => {
@@ -74,19 +74,18 @@ impl<'a> Pipeline<'a> {
         Ok(Self {
             body,
             link: *link,
-            profile: program.shape().profile,
-            output: evaluation.output,
+                        output: evaluation.output,
             backend: evaluation.backend,
             sum,
             outputs,
         })
     }
 
-    /// Planes of thresholds that a block of rows needs; 0 where no tree is bit-sliced.
-    pub(crate) fn planes(&self) -> usize {
+    /// Which kernel walks the trees, if there are any.
+    pub(crate) fn walk(&self) -> Walk {
         match &self.body {
-            Body::Forest(forest) => forest.planes(),
-            Body::Linear(_) => 0,
+            Body::Forest(forest) => forest.walk(),
+            Body::Linear(_) => Walk::Lanes,
         }
     }
 
@@ -110,7 +109,7 @@ impl<'a> Pipeline<'a> {
         let Part { first, rows: count, into } = part;
         match &self.body {
             Body::Forest(forest) => {
-                forest.sums(self.backend, self.profile, rows, first, count, scratch);
+                forest.sums(self.backend, rows, first, count, scratch);
                 if let Sums::U32(ids) = &scratch.sums {
                     let Into::U32(into) = into else { return };
                     // Declassified: leaf numbers are what the caller asked for.

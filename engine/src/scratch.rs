@@ -14,14 +14,28 @@ pub(crate) const BLOCK_ROWS: usize = BLOCK_TILES * TILE;
 /// Tiles from which on the bit-sliced kernel pays: it finds the codes of eight in any case.
 pub(crate) const SLICED_TILES: usize = 2;
 
+/// Rows up to which a row after the other takes less time than 64 rows side by side.
+pub(crate) const FEW_ROWS: usize = 16;
+
+/// Which kernel walks the trees.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Walk {
+    /// `interval_max`: always in profile `strict`, else where there are few rows.
+    Lanes,
+    /// `interval_max_rows`.
+    Rows,
+    /// `bit_sliced`, which needs so many planes and masks.
+    Sliced(usize),
+}
+
 /// One thread's memory. All of it is secret, and wiped on drop.
 pub(crate) struct Scratch {
     pub(crate) keys: Keys,
     /// `features`: the same keys by column (bit-sliced only).
     pub(crate) columns: Columns,
-    /// `rows x pages`: ranks, the slots of a row side by side (strict only).
+    /// `rows x pages`: ranks, the slots of a row side by side (lanes only).
     pub(crate) rank_rows: Secret<Vec<Line>>,
-    /// `tiles x pages`: ranks, the rows of a slot side by side; one tile at a time in strict.
+    /// `tiles x pages`: ranks, the rows of a slot side by side; one tile at a time for lanes.
     pub(crate) rank_planes: Secret<Vec<[Line; LANES]>>,
     /// Planes of thresholds (bit-sliced only).
     pub(crate) planes: Secret<Vec<Line>>,
@@ -60,9 +74,9 @@ pub(crate) enum Sums {
 
 impl Scratch {
     /// Memory for blocks of at most `tiles` tiles, since wiping it costs more than evaluating a few
-    /// rows; `planes`: those of a bit-sliced layout, 0 where there is none.
-    pub(crate) fn new(shape: &Shape, tiles: usize, planes: usize) -> Self {
-        let sizes = Sizes::of(shape, tiles, planes);
+    /// rows.
+    pub(crate) fn new(shape: &Shape, tiles: usize, walk: Walk) -> Self {
+        let sizes = Sizes::of(shape, tiles, walk);
         let words = tiles * TILE * row_words(shape.features as usize);
         let zeros = |n| Secret::new(vec![[Line::default(); LANES]; n]);
         Self {
@@ -76,7 +90,7 @@ impl Scratch {
             },
             rank_rows: Secret::new(vec![Line::default(); sizes.rank_lines]),
             rank_planes: zeros(sizes.plane_pages),
-            planes: Secret::new(vec![Line::default(); planes]),
+            planes: Secret::new(vec![Line::default(); sizes.planes]),
             row_exits: zeros(sizes.exit_tiles.min(1)),
             lane_exits: zeros(sizes.exit_tiles),
             skips: Secret::new(vec![[Line::default(); 2]; sizes.exit_tiles]),
@@ -94,17 +108,17 @@ impl Scratch {
 
     /// Most bytes that [`Scratch::new`] allocates for this shape.
     pub(crate) fn bytes(shape: &Shape) -> u64 {
-        let sliced = match shape.steps.as_slice() {
-            [_, StepShape::Forest(forest), ..] if shape.profile == Profile::DataOblivious => {
-                Self::bytes_with(shape, Sliced::most_planes(forest))
-            }
-            _ => 0,
-        };
-        sliced.max(Self::bytes_with(shape, 0))
+        let mut walks = vec![Walk::Lanes];
+        if let [_, StepShape::Forest(forest), ..] = shape.steps.as_slice()
+            && shape.profile == Profile::DataOblivious
+        {
+            walks.extend([Walk::Rows, Walk::Sliced(Sliced::most_planes(forest))]);
+        }
+        walks.into_iter().map(|walk| Self::bytes_with(shape, walk)).max().unwrap_or(0)
     }
 
-    fn bytes_with(shape: &Shape, planes: usize) -> u64 {
-        let sizes = Sizes::of(shape, BLOCK_TILES, planes);
+    fn bytes_with(shape: &Shape, walk: Walk) -> u64 {
+        let sizes = Sizes::of(shape, BLOCK_TILES, walk);
         let key = match shape.precision {
             Precision::F32 => 4,
             Precision::F64 => 8,
@@ -113,7 +127,7 @@ impl Scratch {
             + sizes.columns * BLOCK_ROWS)
             * key;
         let lines = sizes.rank_lines
-            + planes
+            + sizes.planes
             + (sizes.plane_pages + sizes.exit_tiles.min(1) + sizes.exit_tiles) * LANES
             + sizes.exit_tiles * 2;
         let sums = sizes.sums * TILE * sizes.sum.value_bytes();
@@ -129,6 +143,7 @@ struct Sizes {
     columns: usize,
     rank_lines: usize,
     plane_pages: usize,
+    planes: usize,
     exit_tiles: usize,
     sums: usize,
     sum: Sum,
@@ -137,13 +152,17 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(shape: &Shape, tiles: usize, planes: usize) -> Self {
+    fn of(shape: &Shape, tiles: usize, walk: Walk) -> Self {
         let rows = tiles * TILE;
-        let sliced = planes > 0;
+        let (columns, planes) = match walk {
+            Walk::Sliced(planes) => (shape.features as usize, planes),
+            _ => (0, 0),
+        };
         let mut sizes = Self {
-            columns: if sliced { shape.features as usize } else { 0 },
+            columns,
             rank_lines: 0,
             plane_pages: 0,
+            planes,
             exit_tiles: 0,
             sums: 0,
             sum: Sum::SourceF64,
@@ -152,17 +171,17 @@ impl Sizes {
         };
         for step in &shape.steps {
             match step {
-                StepShape::Rank(_) if sliced => {}
                 StepShape::Rank(rank) => {
                     let pages = pages(rank);
-                    (sizes.rank_lines, sizes.plane_pages) = match shape.profile {
-                        Profile::Strict => (rows * pages, pages),
-                        Profile::DataOblivious => (0, tiles * pages),
+                    (sizes.rank_lines, sizes.plane_pages) = match walk {
+                        Walk::Lanes => (rows * pages, pages),
+                        Walk::Rows => (0, tiles * pages),
+                        Walk::Sliced(_) => (0, 0),
                     };
                 }
                 StepShape::Forest(forest) => {
                     sizes.outputs = forest.outputs();
-                    sizes.exit_tiles = if sliced { 0 } else { tiles };
+                    sizes.exit_tiles = if matches!(walk, Walk::Sliced(_)) { 0 } else { tiles };
                     sizes.sums = tiles * sizes.outputs;
                     sizes.sum = forest.sum;
                 }

@@ -30,8 +30,8 @@ use ops::{Backend, Kernel, Lanes, Line};
 ///
 /// `nodes`: `nodes x planes` lines, where 4 planes (slot, threshold rank, shift, reach) serve up to
 /// 64 slots and the fifth is the slot's page; `end`: first exit of each lane's last node; `ranks`:
-/// `64 x lines`, as `kernel::rank` leaves them, of which `slots` bytes a row are used; `exits`: the
-/// exit of each lane, one line per row.
+/// `rows x lines`, as `kernel::rank_rows` leaves them, of which `slots` bytes a row are used, for a
+/// multiple of 8 rows up to 64; `exits`: the exit of each lane, one line per row.
 ///
 /// # Leaks
 /// Nothing beyond the shape.

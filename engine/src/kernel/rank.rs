@@ -7,7 +7,6 @@
 //! search is a lookup among registers, or on backends without such lookups a count of all
 //! thresholds. A padding threshold is above every number.
 
-use super::TILE;
 use super::interval_max_rows::RankPlanes;
 use ops::{Backend, Kernel, Key, KeyLanes, Lanes, Words};
 
@@ -21,28 +20,30 @@ pub struct Slots<'a, K: Key> {
     pub tables: &'a [Words<K>],
 }
 
-/// Ranks one tile of rows.
+/// Ranks rows of one tile.
 ///
-/// `keys`: `64 x words`, each row padded to an even number of words; `ranks`: one line for each
-/// slot, in pages of 64.
+/// `rows`: how many, a multiple of 16 up to 64; `keys`: `rows x words`, each row padded to an even
+/// number of words; `ranks`: one line for each slot, in pages of 64. What a line has of further rows
+/// has no meaning.
 ///
 /// # Leaks
 /// Nothing beyond the shape.
 pub fn rank_f32(
     backend: Backend,
     slots: Slots<'_, i32>,
+    rows: usize,
     keys: &[Words<i32>],
     ranks: &mut RankPlanes,
 ) {
-    struct Rank<'a>(Slots<'a, i32>, &'a [Words<i32>], &'a mut RankPlanes);
+    struct Rank<'a>(Slots<'a, i32>, usize, &'a [Words<i32>], &'a mut RankPlanes);
     impl Kernel for Rank<'_> {
         type Output = ();
         #[inline(always)]
         fn run<L: Lanes>(self, lanes: L) {
-            rank::<i32, L>(lanes, self.0, self.1, self.2);
+            rank::<i32, L>(lanes, self.0, self.1, self.2, self.3);
         }
     }
-    backend.run(Rank(slots, keys, ranks));
+    backend.run(Rank(slots, rows, keys, ranks));
 }
 
 /// As [`rank_f32`], for 64-bit keys.
@@ -52,28 +53,30 @@ pub fn rank_f32(
 pub fn rank_f64(
     backend: Backend,
     slots: Slots<'_, i64>,
+    rows: usize,
     keys: &[Words<i64>],
     ranks: &mut RankPlanes,
 ) {
-    struct Rank<'a>(Slots<'a, i64>, &'a [Words<i64>], &'a mut RankPlanes);
+    struct Rank<'a>(Slots<'a, i64>, usize, &'a [Words<i64>], &'a mut RankPlanes);
     impl Kernel for Rank<'_> {
         type Output = ();
         #[inline(always)]
         fn run<L: Lanes>(self, lanes: L) {
-            rank::<i64, L>(lanes, self.0, self.1, self.2);
+            rank::<i64, L>(lanes, self.0, self.1, self.2, self.3);
         }
     }
-    backend.run(Rank(slots, keys, ranks));
+    backend.run(Rank(slots, rows, keys, ranks));
 }
 
 #[inline(always)]
 fn rank<K: Key, L: KeyLanes<K>>(
     l: L,
     slots: Slots<'_, K>,
+    rows: usize,
     keys: &[Words<K>],
     ranks: &mut RankPlanes,
 ) {
-    let row_words = keys.len() / TILE;
+    let row_words = keys.len() / rows;
     let table_words = slots.tables.len() / (16 * slots.heads.len());
     let tables = slots.tables.chunks_exact(16 * table_words);
     for (number, (head, tables)) in slots.heads.iter().zip(tables).enumerate() {

@@ -4,9 +4,8 @@ use crate::kernel::{self, Exits, LeafTiles, Slots, TILE};
 use crate::pipeline::by_row;
 use crate::program::{ForestParameters, RankParameters, node_planes};
 use crate::rows::{Rows, SecretValues};
-use crate::scratch::{Columns, Keys, SLICED_TILES, Scratch, Sums, pages};
+use crate::scratch::{Columns, FEW_ROWS, Keys, SLICED_TILES, Scratch, Sums, Walk, pages};
 use crate::shape::{ForestShape, LANES, Profile, RankShape, Sum};
-use crate::sliced::Sliced;
 use ops::{Backend, PublicDivisor, Words, fixed_to_f64};
 
 /// A forest's steps with their parameters.
@@ -16,8 +15,7 @@ pub(super) struct Forest<'a> {
     shape: ForestShape,
     parameters: &'a ForestParameters,
     average: Option<PublicDivisor>,
-    /// The layout for the bit-sliced kernel, where there are rows enough for it to pay.
-    sliced: Option<&'a Sliced>,
+    walk: Walk,
 }
 
 impl<'a> Forest<'a> {
@@ -26,23 +24,29 @@ impl<'a> Forest<'a> {
         ranks: &'a RankParameters,
         shape: ForestShape,
         parameters: &'a ForestParameters,
-        tiles: usize,
+        (profile, rows): (Profile, usize),
     ) -> Self {
         let average = shape.average.map(PublicDivisor::new);
-        let sliced = parameters.sliced.as_ref().filter(|_| tiles >= SLICED_TILES);
-        Self { rank, ranks, shape, parameters, average, sliced }
+        let walk = match (profile, &parameters.sliced) {
+            (Profile::Strict, _) => Walk::Lanes,
+            _ if rows <= FEW_ROWS => Walk::Lanes,
+            (_, Some(sliced)) if rows.div_ceil(TILE) >= SLICED_TILES => {
+                Walk::Sliced(sliced.planes())
+            }
+            _ => Walk::Rows,
+        };
+        Self { rank, ranks, shape, parameters, average, walk }
     }
 
-    /// Planes of thresholds that a block of rows needs; 0 where the trees are not bit-sliced.
-    pub(super) fn planes(&self) -> usize {
-        self.sliced.map_or(0, Sliced::planes)
+    /// Which kernel walks the trees.
+    pub(super) fn walk(&self) -> Walk {
+        self.walk
     }
 
     /// Adds up the leaves of `count` rows from `first` on.
     pub(super) fn sums(
         &self,
         backend: Backend,
-        profile: Profile,
         rows: &Rows,
         first: usize,
         count: usize,
@@ -51,17 +55,17 @@ impl<'a> Forest<'a> {
         let tiles = count.div_ceil(TILE);
         order_keys(backend, rows, first, count, tiles, scratch);
         self.start(tiles, &mut scratch.sums);
-        if let Some(sliced) = self.sliced {
+        if let (Walk::Sliced(_), Some(sliced)) = (self.walk, &self.parameters.sliced) {
             turn_columns(backend, rows.features(), tiles, scratch);
             let Scratch { columns, planes, sums, .. } = scratch;
             return sliced.sums(backend, columns, planes.expose_mut(), tiles, sums);
         }
         for group in 0..self.rank.groups as usize {
-            self.rank(backend, profile, group, rows.features(), tiles, scratch);
+            self.rank(backend, group, rows.features(), count, scratch);
             let per_group = self.shape.lane_groups_per_rank_group as usize;
             let lane_groups = group * per_group..(group + 1) * per_group;
             for lane_group in lane_groups.start..lane_groups.end.min(self.shape.lane_groups()) {
-                self.exits(backend, profile, lane_group, tiles, scratch);
+                self.exits(backend, lane_group, count, scratch);
                 self.leaves(backend, lane_group, tiles, scratch);
             }
         }
@@ -99,19 +103,19 @@ impl<'a> Forest<'a> {
     fn rank(
         &self,
         backend: Backend,
-        profile: Profile,
         group: usize,
         features: usize,
-        tiles: usize,
+        count: usize,
         scratch: &mut Scratch,
     ) {
         let pages = pages(&self.rank);
-        let row_words = kernel::row_words(features) * TILE;
+        let row_words = kernel::row_words(features);
         let chunks = self.rank.slots as usize / 16;
         let words = self.rank.slots as usize * (self.rank.thresholds as usize + 1) / 16;
-        for tile in 0..tiles {
-            let keys = tile * row_words..(tile + 1) * row_words;
-            let first_page = if profile == Profile::Strict { 0 } else { tile * pages };
+        for tile in 0..count.div_ceil(TILE) {
+            let rows = rows_of(tile, count).next_multiple_of(16);
+            let keys = tile * TILE * row_words..(tile * TILE + rows) * row_words;
+            let first_page = if self.walk == Walk::Lanes { 0 } else { tile * pages };
             let planes = &mut scratch.rank_planes.expose_mut()[first_page..][..pages];
             macro_rules! rank_with {
                 ($kernel:ident, $tables:ident, $keys:ident) => {{
@@ -119,7 +123,7 @@ impl<'a> Forest<'a> {
                         heads: &$tables.heads.expose()[group * chunks..][..chunks],
                         tables: &$tables.tables.expose()[group * words..][..words],
                     };
-                    kernel::$kernel(backend, slots, &$keys.expose()[keys], planes);
+                    kernel::$kernel(backend, slots, rows, &$keys.expose()[keys], planes);
                 }};
             }
             match (self.ranks, &scratch.keys) {
@@ -131,7 +135,7 @@ impl<'a> Forest<'a> {
                 }
                 _ => {}
             }
-            if profile == Profile::Strict {
+            if self.walk == Walk::Lanes {
                 let rows = tile * TILE * pages..(tile + 1) * TILE * pages;
                 kernel::rank_rows(backend, planes, &mut scratch.rank_rows.expose_mut()[rows]);
             }
@@ -142,9 +146,8 @@ impl<'a> Forest<'a> {
     fn exits(
         &self,
         backend: Backend,
-        profile: Profile,
         lane_group: usize,
-        tiles: usize,
+        count: usize,
         scratch: &mut Scratch,
     ) {
         let pages = pages(&self.rank);
@@ -152,20 +155,19 @@ impl<'a> Forest<'a> {
         let node_lines = self.shape.nodes as usize * planes;
         let nodes = &self.parameters.nodes.expose()[lane_group * node_lines..][..node_lines];
         let end = &self.parameters.ends.expose()[lane_group];
-        for tile in 0..tiles {
+        for tile in 0..count.div_ceil(TILE) {
             let lane_exits = &mut scratch.lane_exits.expose_mut()[tile];
-            match profile {
-                Profile::Strict => {
-                    let ranks = &scratch.rank_rows.expose()[tile * TILE * pages..][..TILE * pages];
-                    let row_exits = &mut scratch.row_exits.expose_mut()[0];
-                    let slots = self.rank.slots as usize;
-                    kernel::interval_max(backend, nodes, end, ranks, slots, row_exits);
-                    kernel::transpose(backend, row_exits, lane_exits);
-                }
-                Profile::DataOblivious => {
-                    let ranks = &scratch.rank_planes.expose()[tile * pages..][..pages];
-                    kernel::interval_max_rows(backend, nodes, planes, end, ranks, lane_exits);
-                }
+            if self.walk == Walk::Lanes {
+                // as many rows as any backend takes at once
+                let rows = rows_of(tile, count).next_multiple_of(8);
+                let ranks = &scratch.rank_rows.expose()[tile * TILE * pages..][..rows * pages];
+                let row_exits = &mut scratch.row_exits.expose_mut()[0];
+                let slots = self.rank.slots as usize;
+                kernel::interval_max(backend, nodes, end, ranks, slots, row_exits);
+                kernel::transpose(backend, row_exits, lane_exits);
+            } else {
+                let ranks = &scratch.rank_planes.expose()[tile * pages..][..pages];
+                kernel::interval_max_rows(backend, nodes, planes, end, ranks, lane_exits);
             }
         }
     }
@@ -202,6 +204,11 @@ impl<'a> Forest<'a> {
             Sums::U32(all) => add_with!(leaf_sum_u32, all),
         }
     }
+}
+
+/// How many of `count` rows are in a tile.
+fn rows_of(tile: usize, count: usize) -> usize {
+    TILE.min(count - tile * TILE)
 }
 
 /// Keys of the rows; the last tile is filled up with the key of zero.

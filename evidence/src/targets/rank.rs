@@ -56,7 +56,7 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
                 Box::new(move |buffer| {
                     let [heads, tables, keys, ranks] = inside.split(buffer);
                     let slots = Slots { heads: view(heads), tables: view(tables) };
-                    rank_f32(backend, slots, view(keys), view_mut(ranks));
+                    rank_f32(backend, slots, TILE, view(keys), view_mut(ranks));
                 }),
             )
         });
@@ -83,7 +83,7 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
                 Box::new(move |buffer| {
                     let [heads, tables, keys, ranks] = inside.split(buffer);
                     let slots = Slots { heads: view(heads), tables: view(tables) };
-                    rank_f64(backend, slots, view(keys), view_mut(ranks));
+                    rank_f64(backend, slots, TILE, view(keys), view_mut(ranks));
                 }),
             )
         });

@@ -49,8 +49,7 @@ impl<'a> ModelCall<'a> {
         backend: Backend,
     ) -> Result<Self, EvaluateError> {
         let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN };
-        let tiles = rows.div_ceil(TILE);
-        let pipeline = Pipeline::new(program, &evaluation, tiles)?;
+        let pipeline = Pipeline::new(program, &evaluation, rows)?;
         let features = program.shape().features as usize;
         let zeros = match program.shape().precision {
             Precision::F32 => RowValues::F32(vec![0.0; rows * features]),
@@ -62,7 +61,7 @@ impl<'a> ModelCall<'a> {
             Kind::F64 => Values::F64(Secret::new(vec![0.0; count])),
             Kind::U32 => Values::U32(Secret::new(vec![0; count])),
         };
-        let scratch = Scratch::new(program.shape(), tiles, pipeline.planes());
+        let scratch = Scratch::new(program.shape(), rows.div_ceil(TILE), pipeline.walk());
         Ok(Self { pipeline, scratch, rows: Rows::try_new(features, zeros)?, values })
     }
 
