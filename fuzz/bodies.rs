@@ -188,7 +188,7 @@ fn evaluated(program: &Program) -> Vec<Vec<Scores>> {
     }
     let scores = |output, backend| {
         let rows = awkward_rows(shape.features as usize, shape.precision);
-        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN };
+        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN, kernel: None };
         engine::evaluate(program, &rows, &evaluation, &|_| ())
             .expect("rows and output of the program's own shape")
     };

@@ -18,7 +18,8 @@ fn evaluation(c: &mut Criterion) {
                 let options = CompileOptions { profile, ..CompileOptions::default() };
                 let program = compile(&model, &options).expect("compiles");
                 let threads = NonZeroUsize::MIN;
-                let evaluation = Evaluation { output: Output::Margin, backend, threads };
+                let evaluation =
+                    Evaluation { output: Output::Margin, backend, threads, kernel: None };
                 let id = BenchmarkId::new(backend.name(), format!("{profile:?}"));
                 group.bench_function(id, |b| {
                     b.iter(|| evaluate(&program, &rows, &evaluation, &|_| ()));

@@ -4,14 +4,15 @@
 //! `scorer MODEL ROWS FEATURES`: MODEL is a model file, ROWS row-major f32 of little end. Then each
 //! line of standard input asks for one thing, and one line of JSON answers:
 //!
-//! * `time PROFILE BACKEND ROWS THREADS SECONDS`: one run that is not counted, then runs for that
-//!   many seconds; the median of the runs in seconds, and what ran.
+//! * `time PROFILE BACKEND ROWS THREADS SECONDS [KERNEL]`: one run that is not counted, then runs for
+//!   that many seconds; the median of the runs in seconds, and what ran. `null` where the program
+//!   cannot be evaluated by that kernel.
 //! * `scores PROFILE BACKEND ROWS FILE`: writes the margins as f64 of little end.
 #![forbid(unsafe_code)]
 
 use engine::{
     Backend, CompileOptions, Evaluation, Output, Precision, Profile, Program, RowValues, Rows,
-    Scores, compile, cost, evaluate,
+    Scores, TreeKernel, compile, evaluate, tree_kernel,
 };
 use serde_json::{Value, json};
 use std::io::BufRead;
@@ -59,14 +60,18 @@ struct Bench {
 impl Bench {
     fn answer(&mut self, words: &[&str]) -> Value {
         match *words {
-            ["time", profile, backend, rows, threads, seconds] => {
-                let evaluation = evaluation(backend, number(threads));
+            ["time", profile, backend, rows, threads, seconds, ref kernel @ ..] => {
+                let kernel = kernel.first().map(|name| {
+                    let named = TreeKernel::ALL.into_iter().find(|kernel| kernel.name() == *name);
+                    named.expect("a kernel")
+                });
+                let evaluation = evaluation(backend, number(threads), kernel);
                 self.take(number(rows));
                 self.time(profile, &evaluation, seconds.parse().expect("seconds"))
             }
             ["scores", profile, backend, rows, file] => {
                 self.take(number(rows));
-                let scores = self.run(profile, &evaluation(backend, 1));
+                let scores = self.run(profile, &evaluation(backend, 1, None));
                 let values: Vec<f64> = match scores {
                     Scores::F32 { values, .. } => values.into_iter().map(f64::from).collect(),
                     Scores::F64 { values, .. } => values,
@@ -88,6 +93,10 @@ impl Bench {
     }
 
     fn time(&self, profile: &str, evaluation: &Evaluation, seconds: f64) -> Value {
+        let rows = self.rows.as_ref().expect("rows were taken").count();
+        let Ok(kernel) = tree_kernel(self.program(profile), rows, evaluation) else {
+            return Value::Null;
+        };
         std::hint::black_box(self.run(profile, evaluation));
         let mut times = Vec::new();
         let begun = Instant::now();
@@ -100,7 +109,7 @@ impl Bench {
         times.sort_unstable();
         json!({
             "seconds": times[times.len() / 2].as_secs_f64(),
-            "kernel": cost(self.program(profile).shape()).kernel,
+            "kernel": kernel.map(TreeKernel::name),
         })
     }
 
@@ -118,10 +127,10 @@ impl Bench {
     }
 }
 
-fn evaluation(backend: &str, threads: usize) -> Evaluation {
+fn evaluation(backend: &str, threads: usize, kernel: Option<TreeKernel>) -> Evaluation {
     let backend = Backend::named(backend).expect("a backend of this CPU");
     let threads = NonZeroUsize::new(threads).expect("a thread");
-    Evaluation { output: Output::Margin, backend, threads }
+    Evaluation { output: Output::Margin, backend, threads, kernel }
 }
 
 fn number(text: &str) -> usize {

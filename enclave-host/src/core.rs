@@ -572,7 +572,7 @@ impl Spent {
     /// Without a program nothing runs, which everyone may know.
     pub fn evaluate(self, backend: Backend, threads: NonZeroUsize) -> Evaluated {
         let terms = self.agreement.terms().output;
-        let evaluation = Evaluation { output: terms.output, backend, threads };
+        let evaluation = Evaluation { output: terms.output, backend, threads, kernel: None };
         let scores = self.loaded.as_ref().zip(self.rows.as_ref()).and_then(|(loaded, rows)| {
             engine::evaluate(&loaded.program, rows, &evaluation, &|_| {}).ok()
         });

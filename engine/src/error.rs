@@ -157,4 +157,10 @@ pub enum EvaluateError {
     /// The program cannot give this output.
     #[error("the program cannot give this output")]
     Output,
+    /// The program cannot be evaluated by the kernel that was asked for.
+    #[error(
+        "the program cannot be evaluated by this kernel: strict programs by interval-max only, \
+         linear models by none that walks trees"
+    )]
+    Kernel,
 }

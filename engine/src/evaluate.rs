@@ -12,6 +12,7 @@ use crate::rows::Rows;
 use crate::schema::{LabelRule, Link, Output};
 use crate::scratch::{BLOCK_ROWS, BLOCK_TILES, Scratch};
 use crate::shape::{ForestShape, Shape, StepShape, Sum};
+use crate::walk::{TreeKernel, Walk};
 use ops::Backend;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,9 @@ pub struct Evaluation {
     pub backend: Backend,
     /// Threads; the scores are the same for any number.
     pub threads: NonZeroUsize,
+    /// The kernel that walks the trees; where there is none, the fastest for the profile, the backend
+    /// and the number of rows.
+    pub kernel: Option<TreeKernel>,
 }
 
 /// What an evaluation hands out: public from here on, to whoever may read it.
@@ -64,7 +68,7 @@ pub enum Scores {
 /// the program too. The scores are declassified: releasing them is what the caller asks for.
 ///
 /// # Errors
-/// Where the rows or the output do not fit the program; before any row is read.
+/// Where the rows, the output or the kernel do not fit the program; before any row is read.
 pub fn evaluate(
     program: &Program,
     rows: &Rows,
@@ -114,6 +118,18 @@ pub fn evaluate(
             }
         }
     })
+}
+
+/// The kernel that walks the trees of so many rows; `None` for a linear model.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn tree_kernel(
+    program: &Program,
+    rows: usize,
+    evaluation: &Evaluation,
+) -> Result<Option<TreeKernel>, EvaluateError> {
+    Ok(Pipeline::new(program, evaluation, rows)?.walk().map(Walk::kernel))
 }
 
 /// The outputs that a program can give.

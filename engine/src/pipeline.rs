@@ -8,8 +8,9 @@ use crate::kernel::{self, Linked, TILE};
 use crate::program::{Program, Step};
 use crate::rows::{Rows, SecretValues};
 use crate::schema::Output;
-use crate::scratch::{Scratch, Sums, Walk};
+use crate::scratch::{Scratch, Sums};
 use crate::shape::{LinkShape, Sum};
+use crate::walk::{Trees, Walk};
 use forest::Forest;
 use ops::Backend;
 
@@ -63,29 +64,33 @@ impl<'a> Pipeline<'a> {
         let profile = program.shape().profile;
         let (body, link, sum, outputs) = match program.steps() {
             [Step::Rank(rank, ranks), Step::Forest(shape, parameters), Step::Link(link)] => {
-                let forest = Forest::new(*rank, ranks, *shape, parameters, (profile, rows));
+                let sliced = parameters.sliced.as_ref();
+                let trees = Trees { profile, rank, forest: shape, sliced };
+                let Evaluation { kernel, backend, .. } = *evaluation;
+                let walk = Walk::choose(kernel, &trees, backend, rows)?;
+                let forest = Forest::new(*rank, ranks, *shape, parameters, walk);
                 (Body::Forest(forest), link, shape.sum, shape.outputs())
             }
-            [Step::Linear(linear, weights), Step::Link(link)] => {
+            [Step::Linear(linear, weights), Step::Link(link)] if evaluation.kernel.is_none() => {
                 (Body::Linear(weights.expose()), link, Sum::SourceF64, linear.outputs as usize)
             }
-            _ => return Err(EvaluateError::Output),
+            _ => return Err(EvaluateError::Kernel),
         };
         Ok(Self {
             body,
             link: *link,
-                        output: evaluation.output,
+            output: evaluation.output,
             backend: evaluation.backend,
             sum,
             outputs,
         })
     }
 
-    /// Which kernel walks the trees, if there are any.
-    pub(crate) fn walk(&self) -> Walk {
+    /// Which kernel walks the trees.
+    pub(crate) fn walk(&self) -> Option<Walk> {
         match &self.body {
-            Body::Forest(forest) => forest.walk(),
-            Body::Linear(_) => Walk::Lanes,
+            Body::Forest(forest) => Some(forest.walk()),
+            Body::Linear(_) => None,
         }
     }
 

@@ -4,29 +4,13 @@ use crate::kernel::{Column, TILE, row_words};
 use crate::schema::Precision;
 use crate::shape::{LANES, Profile, RankShape, Shape, StepShape, Sum};
 use crate::sliced::Sliced;
+use crate::walk::Walk;
 use ops::{Key, Line, Secret, Words};
 
 /// Tiles of rows that pass by each table before the next table is read.
 pub(crate) const BLOCK_TILES: usize = 8;
 /// Rows in a block of tiles.
 pub(crate) const BLOCK_ROWS: usize = BLOCK_TILES * TILE;
-
-/// Tiles from which on the bit-sliced kernel pays: it finds the codes of eight in any case.
-pub(crate) const SLICED_TILES: usize = 2;
-
-/// Rows up to which a row after the other takes less time than 64 rows side by side.
-pub(crate) const FEW_ROWS: usize = 16;
-
-/// Which kernel walks the trees.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Walk {
-    /// `interval_max`: always in profile `strict`, else where there are few rows.
-    Lanes,
-    /// `interval_max_rows`.
-    Rows,
-    /// `bit_sliced`, which needs so many planes and masks.
-    Sliced(usize),
-}
 
 /// One thread's memory. All of it is secret, and wiped on drop.
 pub(crate) struct Scratch {
@@ -75,8 +59,8 @@ pub(crate) enum Sums {
 impl Scratch {
     /// Memory for blocks of at most `tiles` tiles, since wiping it costs more than evaluating a few
     /// rows.
-    pub(crate) fn new(shape: &Shape, tiles: usize, walk: Walk) -> Self {
-        let sizes = Sizes::of(shape, tiles, walk);
+    pub(crate) fn new(shape: &Shape, tiles: usize, walk: Option<Walk>) -> Self {
+        let sizes = Sizes::of(shape, tiles, walk.unwrap_or(Walk::Lanes));
         let words = tiles * TILE * row_words(shape.features as usize);
         let zeros = |n| Secret::new(vec![[Line::default(); LANES]; n]);
         Self {

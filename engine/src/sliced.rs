@@ -36,6 +36,9 @@ pub(crate) struct Sliced {
     outputs: usize,
     planes: usize,
     masks: usize,
+    cycles: u64,
+    thresholds: u64,
+    all_splits: u64,
 }
 
 /// Trees that share planes, and the slots that fill them.
@@ -77,11 +80,12 @@ impl Sliced {
                 Some(Group { trees: group.trees, slots: group.slots })
             })
             .collect::<Option<_>>()?;
+        let thresholds = slots.iter().map(|slot| slot.thresholds.len() as u64).sum();
         let slots = match ranks {
             RankParameters::Narrow(_) => Slots::Narrow(Tables::of(&slots, |key| key as i32)),
             RankParameters::Wide(_) => Slots::Wide(Tables::of(&slots, |key| key)),
         };
-        let cut::Layout { splits, blocks, nodes, values, masks, .. } = layout;
+        let cut::Layout { splits, blocks, nodes, values, masks, cycles, .. } = layout;
         let leaf_width = shape.leaf_width as usize;
         let values = Secret::new(values);
         let (trees, outputs) = (all, shape.outputs());
@@ -97,6 +101,9 @@ impl Sliced {
             outputs,
             planes,
             masks,
+            cycles,
+            thresholds,
+            all_splits: found.iter().map(|tree| tree.splits.len() as u64).sum(),
         })
     }
 
@@ -120,6 +127,21 @@ impl Sliced {
     /// Planes, with the one of zeros, and masks that this layout needs at once.
     pub(crate) fn planes(&self) -> usize {
         self.planes + self.masks
+    }
+
+    /// Cycles of a block of rows, as `cut` counts them.
+    pub(crate) fn cycles(&self) -> u64 {
+        self.cycles
+    }
+
+    /// Planes that are filled for a block of rows, over all groups.
+    pub(crate) fn thresholds(&self) -> u64 {
+        self.thresholds
+    }
+
+    /// Nodes of all trees.
+    pub(crate) fn splits(&self) -> u64 {
+        self.all_splits
     }
 
     /// Adds the leaves of at most eight tiles of rows to their sums.

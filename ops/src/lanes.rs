@@ -51,16 +51,17 @@ pub trait Lanes: Copy + KeyLanes<i32> + KeyLanes<i64> {
     /// `table[index mod 64]` in each lane. No address depends on the index. Every index's low six
     /// bits must be below `entries` (a public bound), or the lane's value has no meaning.
     fn lookup(self, table: &Line, entries: usize, index: Self::Bytes) -> Self::Bytes;
-    /// `table[index]` where the mask lane is 255, `otherwise` where it is 0; every index is below 64.
+    /// As [`lookup`](Lanes::lookup) where the mask lane is 255, `otherwise` where it is 0.
     #[inline(always)]
     fn lookup_where(
         self,
         mask: Self::Bytes,
         table: &Line,
+        entries: usize,
         index: Self::Bytes,
         otherwise: Self::Bytes,
     ) -> Self::Bytes {
-        self.select(mask, self.lookup(table, LINE, index), otherwise)
+        self.select(mask, self.lookup(table, entries, index), otherwise)
     }
     /// Transposes 64 x 64 bytes.
     fn transpose(self, from: &[Line; LINE], to: &mut [Line; LINE]);

@@ -46,7 +46,7 @@ fn main() {
 #[inline(never)]
 fn counted_region(parts: ProgramParts, rows: &Rows, output: Output, backend: Backend) -> usize {
     let program = Program::try_from_parts(parts).expect("a valid program");
-    let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN };
+    let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN, kernel: None };
     let scores = evaluate(&program, rows, &evaluation, &|_| ()).expect("rows that fit");
     black_box(&scores);
     rows.count()

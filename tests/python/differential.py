@@ -34,6 +34,9 @@ from random_models import MAKERS  # noqa: E402
 NO_FIXED_SUM = "a linear model has no leaves to add up in fixed point"
 
 
+STRICT_KERNELS = ["auto", "interval-max"]
+KERNELS = [*STRICT_KERNELS, "interval-max-rows", "bit-sliced"]
+
 def main():
     """Runs the cases and prints one closing line."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -79,6 +82,10 @@ def check(command, model, rng, folder):
             "backend": str(rng.choice(command.backends)),
             "threads": str(rng.integers(1, 4)),
         }
+        # linear models have no trees to walk
+        if model.exact is not None:
+            strict = how["profile"] == "strict"
+            how["kernel"] = str(rng.choice(STRICT_KERNELS if strict else KERNELS))
         what = f"{output}, sum {arithmetic}, " + ", ".join(f"{key} {value}" for key, value in how.items())
         try:
             got = command.score(model, folder, output, arithmetic, how)

@@ -24,7 +24,7 @@ fn margins(parts: EnsembleParts, values: RowValues) -> (Vec<Vec<f64>>, Shape) {
     let program = compile(&model, &options).expect("compiles");
     let of = |backend| {
         let threads = NonZeroUsize::MIN;
-        let evaluation = Evaluation { output: Output::Margin, backend, threads };
+        let evaluation = Evaluation { output: Output::Margin, backend, threads, kernel: None };
         match evaluate(&program, &rows, &evaluation, &|_| ()).expect("rows fit") {
             Scores::F64 { values, .. } => values,
             _ => panic!("fixed sums are handed out as f64"),

@@ -7,7 +7,7 @@
 
 use engine::{
     CompileError, CompileOptions, Evaluation, LabelRule, Link, Model, Output, Precision, Profile,
-    Program, Purpose, RowValues, Rows, Scores, ShapeClass, SumMode, compile, evaluate,
+    Program, Purpose, RowValues, Rows, Scores, ShapeClass, SumMode, TreeKernel, compile, evaluate,
     fixed_error_bound,
 };
 use model::{Answer, Case, NpyValues, answer, backends};
@@ -156,13 +156,16 @@ fn check_profile(
         }
     };
     for &backend in backends() {
-        for threads in [1, 2] {
-            let how = How { precision, backend, threads };
+        for (threads, kernel) in
+            [1, 2].into_iter().flat_map(|n| kernels(model, profile).map(move |k| (n, k)))
+        {
+            let how = How { precision, backend, threads, kernel };
             let mut note = |what: &str, fault: Option<String>| {
                 faults.extend(fault.map(|fault| {
                     let (backend, wide) = (backend.name(), precision.map_or("own", wide_name));
+                    let kernel = kernel.map_or("no kernel", TreeKernel::name);
                     format!(
-                        "{what}, {profile:?}, {backend}, {threads} threads, {wide} rows: {fault}"
+                        "{what}, {profile:?}, {backend}, {kernel}, {threads} threads, {wide} rows: {fault}"
                     )
                 }));
             };
@@ -187,6 +190,16 @@ fn check_profile(
     faults
 }
 
+/// Every kernel that can walk the model's trees.
+fn kernels(model: &Model, profile: Profile) -> impl Iterator<Item = Option<TreeKernel>> {
+    let kernels = match (model, profile) {
+        (Model::Linear(_), _) => vec![None],
+        (_, Profile::Strict) => vec![Some(TreeKernel::IntervalMax)],
+        (_, Profile::DataOblivious) => TreeKernel::ALL.map(Some).to_vec(),
+    };
+    kernels.into_iter()
+}
+
 fn wide_name(precision: Precision) -> &'static str {
     match precision {
         Precision::F32 => "f32",
@@ -199,6 +212,7 @@ struct How {
     precision: Option<Precision>,
     backend: Backend,
     threads: usize,
+    kernel: Option<TreeKernel>,
 }
 
 /// Times that the rows are repeated on two threads, so that each thread has a block of its own.
@@ -220,7 +234,7 @@ impl How {
         };
         let rows = Rows::try_new(case.features, values).expect("whole rows");
         let threads = NonZeroUsize::new(self.threads).expect("not zero");
-        let evaluation = Evaluation { output, backend: self.backend, threads };
+        let evaluation = Evaluation { output, backend: self.backend, threads, kernel: self.kernel };
         let scores = evaluate(program, &rows, &evaluation, &|_| ()).expect("the rows fit");
         first_of_equal(scores, repeats, &case.name)
     }

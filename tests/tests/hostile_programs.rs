@@ -115,7 +115,7 @@ fn run(program: &Program, rows: &Rows) -> Vec<Scores> {
     for backend in Backend::available() {
         for &output in &outputs(program) {
             let threads = NonZeroUsize::MIN;
-            let evaluation = Evaluation { output, backend, threads };
+            let evaluation = Evaluation { output, backend, threads, kernel: None };
             all.push(evaluate(program, rows, &evaluation, &|_| ()).expect("rows fit"));
         }
     }

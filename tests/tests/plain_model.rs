@@ -3,7 +3,7 @@
 
 use engine::{
     CompileOptions, Ensemble, Evaluation, Model, Output, Profile, Purpose, RowValues, Rows, Scores,
-    ShapeClass, SumMode, compile, evaluate, fixed_error_bound,
+    ShapeClass, SumMode, TreeKernel, compile, evaluate, fixed_error_bound,
 };
 use model::{RandomForest, answer, backends, cases, random_forest, rows_around};
 use proptest::prelude::*;
@@ -39,15 +39,22 @@ fn check(forest: &RandomForest, rows: usize) -> Result<(), TestCaseError> {
             let options = CompileOptions { profile, class, sum, purpose, precision: None };
             let program = compile(&model, &options).expect("a random forest compiles");
             let bound = fixed_error_bound(program.shape());
-            for (third, &backend) in backends().iter().enumerate() {
+            let kernels: &[TreeKernel] = match profile {
+                Profile::Strict => &[TreeKernel::IntervalMax],
+                Profile::DataOblivious => &TreeKernel::ALL,
+            };
+            let ways = backends().iter().flat_map(|&b| kernels.iter().map(move |&k| (b, k)));
+            for (third, (backend, kernel)) in ways.enumerate() {
                 let evaluation = Evaluation {
                     output: if purpose == Purpose::LeafIds { Output::Leaf } else { Output::Margin },
                     backend,
-                    // so that every backend runs on one thread and on two
+                    // so that every backend and kernel runs on one thread and on two
                     threads: NonZeroUsize::new(1 + (first + second + third) % 2).expect("not zero"),
+                    kernel: Some(kernel),
                 };
                 let scores = evaluate(&program, &rows, &evaluation, &|_| ()).expect("rows fit");
-                let name = format!("{profile:?} {class:?} {sum:?} {}", backend.name());
+                let name =
+                    format!("{profile:?} {class:?} {sum:?} {} {}", backend.name(), kernel.name());
                 match scores {
                     Scores::LeafIds { ids, .. } => {
                         prop_assert_eq!(&ids, &expected.leaves, "{}", name)

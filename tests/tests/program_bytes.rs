@@ -30,6 +30,7 @@ proptest! {
             output: Output::Margin,
             backend: Backend::detect(),
             threads: NonZeroUsize::MIN,
+            kernel: None,
         };
         let expected = evaluate(&program, &rows, &evaluation, &|_| ()).expect("fits");
         let bytes = encode(program).expect("small names");
@@ -57,6 +58,7 @@ proptest! {
                 output: Output::Margin,
                 backend: Backend::detect(),
                 threads: NonZeroUsize::MIN,
+                kernel: None,
             };
             let _ = evaluate(&program, &rows, &evaluation, &|_| ());
         }

@@ -333,7 +333,7 @@ fn leaf<V: Value, L: Lanes, const BYTES: usize>(
             here = l.and(here, l.equal(code, l.splat(number)));
         }
         for (byte, line) in bytes.iter_mut().zip(line) {
-            *byte = l.lookup_where(here, line, code[0], *byte);
+            *byte = l.lookup_where(here, line, LANES, code[0], *byte);
         }
     }
     bytes

@@ -62,7 +62,7 @@ impl Kernel for IntervalMax<'_> {
             (true, 8) => self.one_page::<L, 8>(l),
             (true, 4) => self.one_page::<L, 4>(l),
             (true, _) => self.one_page::<L, 2>(l),
-            (false, 8) => self.pages::<L, 4>(l),
+            (false, 8) => self.pages::<L, 8>(l),
             (false, _) => self.pages::<L, 2>(l),
         }
     }
@@ -103,12 +103,15 @@ impl IntervalMax<'_> {
                 let [slot, threshold, shift, reach, page] =
                     [slot, threshold, shift, reach, page].map(|line| l.load(line));
                 let mut rank = [l.splat(0); ROWS];
-                for line in 0..lines {
+                for (row, rank) in rank.iter_mut().enumerate() {
+                    *rank = l.lookup(&rows[row * lines], LANES, slot);
+                }
+                for line in 1..lines {
                     let here = l.equal(page, l.splat(line as u8));
                     let entries = LANES.min(self.slots - line * LANES);
                     for (row, rank) in rank.iter_mut().enumerate() {
-                        let found = l.lookup(&rows[row * lines + line], entries, slot);
-                        *rank = l.or(*rank, l.and(here, found));
+                        let table = &rows[row * lines + line];
+                        *rank = l.lookup_where(here, table, entries, slot, *rank);
                     }
                 }
                 for (e, rank) in e.iter_mut().zip(rank) {

@@ -112,11 +112,18 @@ impl<V: Value> Kernel for LeafSum<'_, V> {
                     let mut bytes = [l.splat(0); 8];
                     for plane in 0..V::BYTES {
                         let table = &tables[plane * lines..][..lines];
-                        let mut found = look_up(l, table, exits.exits, exit);
-                        if let Some(counts) = counts {
-                            found = l.select(counts, found, l.splat(V::NOTHING[plane]));
-                        }
-                        bytes[plane] = found;
+                        bytes[plane] = match counts {
+                            None => look_up(l, table, exits.exits, exit),
+                            // trees that are cut have one line for each plane
+                            Some(counts) if lines == 1 => {
+                                let nothing = l.splat(V::NOTHING[plane]);
+                                l.lookup_where(counts, &table[0], exits.exits, exit, nothing)
+                            }
+                            Some(counts) => {
+                                let found = look_up(l, table, exits.exits, exit);
+                                l.select(counts, found, l.splat(V::NOTHING[plane]))
+                            }
+                        };
                     }
                     V::add(l, bytes, sum);
                 }
@@ -159,7 +166,7 @@ fn look_up<L: Lanes>(l: L, table: &[Line], exits: usize, exit: L::Bytes) -> L::B
         for (number, line) in table.iter().enumerate().skip(1) {
             let here = l.equal(page, l.splat((number * LANES) as u8));
             let entries = LANES.min(exits - number * LANES);
-            found = l.select(here, l.lookup(line, entries, exit), found);
+            found = l.lookup_where(here, line, entries, exit, found);
         }
     }
     found

@@ -4,8 +4,9 @@ use crate::kernel::{self, Exits, LeafTiles, Slots, TILE};
 use crate::pipeline::by_row;
 use crate::program::{ForestParameters, RankParameters, node_planes};
 use crate::rows::{Rows, SecretValues};
-use crate::scratch::{Columns, FEW_ROWS, Keys, SLICED_TILES, Scratch, Sums, Walk, pages};
-use crate::shape::{ForestShape, LANES, Profile, RankShape, Sum};
+use crate::scratch::{Columns, Keys, Scratch, Sums, pages};
+use crate::shape::{ForestShape, LANES, RankShape, Sum};
+use crate::walk::Walk;
 use ops::{Backend, PublicDivisor, Words, fixed_to_f64};
 
 /// A forest's steps with their parameters.
@@ -24,17 +25,9 @@ impl<'a> Forest<'a> {
         ranks: &'a RankParameters,
         shape: ForestShape,
         parameters: &'a ForestParameters,
-        (profile, rows): (Profile, usize),
+        walk: Walk,
     ) -> Self {
         let average = shape.average.map(PublicDivisor::new);
-        let walk = match (profile, &parameters.sliced) {
-            (Profile::Strict, _) => Walk::Lanes,
-            _ if rows <= FEW_ROWS => Walk::Lanes,
-            (_, Some(sliced)) if rows.div_ceil(TILE) >= SLICED_TILES => {
-                Walk::Sliced(sliced.planes())
-            }
-            _ => Walk::Rows,
-        };
         Self { rank, ranks, shape, parameters, average, walk }
     }
 
@@ -143,13 +136,7 @@ impl<'a> Forest<'a> {
     }
 
     /// Every lane's exit, for every tile, one line per lane.
-    fn exits(
-        &self,
-        backend: Backend,
-        lane_group: usize,
-        count: usize,
-        scratch: &mut Scratch,
-    ) {
+    fn exits(&self, backend: Backend, lane_group: usize, count: usize, scratch: &mut Scratch) {
         let pages = pages(&self.rank);
         let planes = node_planes(&self.rank);
         let node_lines = self.shape.nodes as usize * planes;

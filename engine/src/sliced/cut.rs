@@ -35,6 +35,8 @@ pub(super) struct Layout<'a> {
     pub(super) values: Vec<Line>,
     /// Most blocks of a tree: as many masks.
     pub(super) masks: usize,
+    /// Cycles of all trees.
+    pub(super) cycles: u64,
     lines: usize,
 }
 
@@ -65,6 +67,7 @@ impl<'a> Layout<'a> {
             nodes: Vec::new(),
             values: Vec::new(),
             masks: 1,
+            cycles: 0,
             lines: 0,
         }
     }
@@ -83,6 +86,7 @@ impl<'a> Layout<'a> {
             return None;
         }
         self.masks = self.masks.max(cuts.len());
+        self.cycles += self.subtree(&subtrees, tree.root).cost;
         // deepest first: then each block's places begin at a multiple of their number
         cuts.sort_by_key(|cut| std::cmp::Reverse(cut.depth));
         let places: usize = cuts.iter().map(|cut| 1 << cut.depth).sum();

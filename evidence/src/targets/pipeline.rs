@@ -185,7 +185,7 @@ fn region(
         let (Ok(program), Ok(rows)) = (program, Rows::try_new(features, values)) else {
             return;
         };
-        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN };
+        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN, kernel: None };
         let found = evaluate(&program, &rows, &evaluation, &|_| ()).expect("rows that fit");
         put(black_box(found), scores);
     });

@@ -169,6 +169,7 @@ impl Lanes for Avx512 {
         self,
         mask: Self::Bytes,
         table: &Line,
+        _entries: usize,
         index: Self::Bytes,
         otherwise: Self::Bytes,
     ) -> Self::Bytes {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use client::data::{self, Limits, Selection, Values};
 use engine::shape::StepShape;
-use engine::{Evaluation, Output, Precision, Program, RowValues, Rows};
+use engine::{Evaluation, Output, Precision, Program, RowValues, Rows, TreeKernel};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, print};
@@ -60,8 +60,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::about(&arguments.model, what));
     }
     let rows = read_rows(arguments, &program)?;
-    let evaluation =
-        Evaluation { output: Output::Margin, backend, threads: arguments.run.threads() };
+    let evaluation = Evaluation {
+        output: Output::Margin,
+        backend,
+        threads: arguments.run.threads(),
+        kernel: arguments.run.kernel(),
+    };
+    let kernel = engine::tree_kernel(&program, rows.count(), &evaluation)
+        .map_err(|error| Failure::about(&arguments.model, error))?
+        .map_or("linear", TreeKernel::name);
     let mut times = Vec::with_capacity(arguments.runs as usize);
     for run in 0..=arguments.runs {
         let start = Instant::now();
@@ -74,7 +81,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     times.sort_unstable();
-    let report = report(&program, loaded.trees, &rows, &evaluation, times[times.len() / 2]);
+    let report =
+        report(&program, loaded.trees, &rows, (&evaluation, kernel), times[times.len() / 2]);
     if arguments.json {
         print(&format!("{report}\n"))
     } else {
@@ -115,7 +123,7 @@ fn report(
     program: &Program,
     trees: Option<usize>,
     rows: &Rows,
-    evaluation: &Evaluation,
+    (evaluation, kernel): (&Evaluation, &str),
     median: Duration,
 ) -> Value {
     let shape = program.shape();
@@ -130,7 +138,7 @@ fn report(
         "ns_per_tree_row": trees.map(|trees| per_row / trees.max(1) as f64),
         "rows_per_s": 1e9 / per_row,
         "peak_bytes": peak_bytes(),
-        "kernel": engine::cost(shape).kernel,
+        "kernel": kernel,
         "backend": evaluation.backend.name(),
         "profile": match shape.profile {
             engine::Profile::Strict => "strict",

@@ -184,7 +184,8 @@ fn labels(
     rows: &Rows,
     backend: Backend,
 ) -> Result<Vec<u32>, engine::EvaluateError> {
-    let evaluation = Evaluation { output: Output::Label, backend, threads: NonZeroUsize::MIN };
+    let evaluation =
+        Evaluation { output: Output::Label, backend, threads: NonZeroUsize::MIN, kernel: None };
     match engine::evaluate(program, rows, &evaluation, &|_| ())? {
         Scores::Labels(labels) => Ok(labels),
         _ => Err(engine::EvaluateError::Output),

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args, ValueEnum};
-use engine::{Backend, CompileOptions, Profile, Purpose, ShapeClass, SumMode};
+use engine::{Backend, CompileOptions, Profile, Purpose, ShapeClass, SumMode, TreeKernel};
 use models::{ImportOptions, Iterations};
 
 use crate::failure::Failure;
@@ -129,6 +129,10 @@ pub(crate) struct RunOptions {
     #[arg(long, value_enum, default_value = "auto")]
     backend: BackendName,
 
+    /// The kernel that walks the trees; the predictions are the same with any
+    #[arg(long, value_enum, default_value = "auto")]
+    kernel: KernelName,
+
     /// Threads; the predictions are the same with any number [default: one for each CPU]
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<NonZeroUsize>,
@@ -146,7 +150,29 @@ enum BackendName {
     Portable,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KernelName {
+    /// The fastest for the profile, the backend and the number of rows
+    Auto,
+    /// 64 trees side by side: any profile
+    IntervalMax,
+    /// 64 rows side by side: profile data-oblivious
+    IntervalMaxRows,
+    /// 512 rows side by side, a bit each: profile data-oblivious
+    BitSliced,
+}
+
 impl RunOptions {
+    /// The kernel that was asked for, if one was.
+    pub(crate) fn kernel(&self) -> Option<TreeKernel> {
+        match self.kernel {
+            KernelName::Auto => None,
+            KernelName::IntervalMax => Some(TreeKernel::IntervalMax),
+            KernelName::IntervalMaxRows => Some(TreeKernel::IntervalMaxRows),
+            KernelName::BitSliced => Some(TreeKernel::BitSliced),
+        }
+    }
+
     /// The backend that was asked for, if this CPU has it.
     pub(crate) fn backend(&self) -> Result<Backend, Failure> {
         let name = match self.backend {

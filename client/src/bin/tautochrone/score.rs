@@ -106,7 +106,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (secret_rows, copied) =
         table.into_rows().map_err(|error| Failure::about(&arguments.data, error))?;
 
-    let evaluation = Evaluation { output, backend, threads: arguments.run.threads() };
+    let evaluation = Evaluation {
+        output,
+        backend,
+        threads: arguments.run.threads(),
+        kernel: arguments.run.kernel(),
+    };
     let progress = Progress::new(rows);
     let scores = engine::evaluate(&program, &secret_rows, &evaluation, &|done| progress.set(done))
         .map_err(|error| Failure::about(&arguments.data, error))?;

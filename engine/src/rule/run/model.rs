@@ -48,7 +48,7 @@ impl<'a> ModelCall<'a> {
         rows: usize,
         backend: Backend,
     ) -> Result<Self, EvaluateError> {
-        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN };
+        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN, kernel: None };
         let pipeline = Pipeline::new(program, &evaluation, rows)?;
         let features = program.shape().features as usize;
         let zeros = match program.shape().precision {

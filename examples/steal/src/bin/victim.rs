@@ -105,6 +105,7 @@ fn load_ours(file: &str) -> Result<(Secret, usize), String> {
         output: Output::Label,
         backend: Backend::detect(),
         threads: NonZeroUsize::MIN,
+        kernel: None,
     };
     Ok((Secret::Ours { program: Box::new(program), evaluation }, features))
 }

@@ -1,0 +1,136 @@
+//! Which kernel walks the trees: chosen by what is public, the profile, the shape, the backend and the
+//! number of rows, and in profile `data-oblivious` by the trees, which that profile does not hide. All
+//! of them give the same scores.
+
+use crate::error::EvaluateError;
+use crate::scratch::BLOCK_ROWS;
+use crate::shape::{ForestShape, LANES, Profile, RankShape};
+use crate::sliced::Sliced;
+use ops::Backend;
+
+/// A kernel that walks trees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TreeKernel {
+    /// 64 trees or blocks side by side, a row after the other: any profile.
+    IntervalMax,
+    /// 64 rows side by side, a block after the other: profile `data-oblivious`.
+    IntervalMaxRows,
+    /// 512 rows side by side, a bit each, a tree after the other: profile `data-oblivious`, where the
+    /// program's parameters are trees.
+    BitSliced,
+}
+
+impl TreeKernel {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::IntervalMax, Self::IntervalMaxRows, Self::BitSliced];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IntervalMax => "interval-max",
+            Self::IntervalMaxRows => "interval-max-rows",
+            Self::BitSliced => "bit-sliced",
+        }
+    }
+}
+
+/// What walking the trees of a program depends on.
+pub(crate) struct Trees<'a> {
+    pub(crate) profile: Profile,
+    pub(crate) rank: &'a RankShape,
+    pub(crate) forest: &'a ForestShape,
+    pub(crate) sliced: Option<&'a Sliced>,
+}
+
+/// Steps of the kernels on one backend, as measured on one CPU: only their ratios matter.
+struct Steps {
+    /// `interval_max`: one node of 64 lanes for one row.
+    lanes: u64,
+    /// The same, for each further page of slots.
+    page: u64,
+    /// `interval_max_rows`: one node for 64 rows.
+    rows: u64,
+    /// `bit_sliced`: what `sliced::cut` counts as one.
+    sliced: u64,
+    /// One plane of a threshold for 512 rows.
+    plane: u64,
+}
+
+impl Trees<'_> {
+    /// The kernel that takes the fewest cycles for so many rows. `benches/choice.py` measures what
+    /// another choice would have taken.
+    fn fastest(&self, backend: Backend, rows: usize) -> TreeKernel {
+        if self.profile == Profile::Strict {
+            return TreeKernel::IntervalMax;
+        }
+        let steps = match backend.name() {
+            "avx512" => Steps { lanes: 4, page: 1, rows: 9, sliced: 3, plane: 9 },
+            "avx2" => Steps { lanes: 40, page: 60, rows: 23, sliced: 16, plane: 32 },
+            _ => Steps { lanes: 600, page: 600, rows: 300, sliced: 150, plane: 100 },
+        };
+        // more rows than a block have the same best kernel as a block
+        let rows = rows.clamp(1, BLOCK_ROWS) as u64;
+        let pages = u64::from(self.rank.slots).div_ceil(LANES as u64);
+        let nodes = self.forest.lane_groups() as u64 * u64::from(self.forest.nodes);
+        let lanes = rows.next_multiple_of(8) * nodes * (steps.lanes + (pages - 1) * steps.page);
+        let (real_nodes, sliced) = match self.sliced {
+            Some(sliced) => (
+                sliced.splits(),
+                sliced.cycles() * steps.sliced + sliced.thresholds() * steps.plane,
+            ),
+            None => (nodes * LANES as u64, u64::MAX),
+        };
+        let by_rows = rows.div_ceil(LANES as u64) * real_nodes * steps.rows;
+        let least = lanes.min(by_rows).min(sliced);
+        if least == sliced {
+            TreeKernel::BitSliced
+        } else if least == lanes {
+            TreeKernel::IntervalMax
+        } else {
+            TreeKernel::IntervalMaxRows
+        }
+    }
+}
+
+/// A kernel with what its memory depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Walk {
+    /// `interval_max`.
+    Lanes,
+    /// `interval_max_rows`.
+    Rows,
+    /// `bit_sliced`, which needs so many planes and masks.
+    Sliced(usize),
+}
+
+impl Walk {
+    /// The kernel that was asked for, else the fastest.
+    ///
+    /// # Errors
+    /// Where the program cannot be evaluated by the kernel that was asked for.
+    pub(crate) fn choose(
+        asked: Option<TreeKernel>,
+        trees: &Trees<'_>,
+        backend: Backend,
+        rows: usize,
+    ) -> Result<Self, EvaluateError> {
+        let kernel = asked.unwrap_or_else(|| trees.fastest(backend, rows));
+        match (kernel, trees.profile, trees.sliced) {
+            (TreeKernel::IntervalMax, ..) => Ok(Self::Lanes),
+            (TreeKernel::IntervalMaxRows, Profile::DataOblivious, _) => Ok(Self::Rows),
+            (TreeKernel::BitSliced, Profile::DataOblivious, Some(sliced)) => {
+                Ok(Self::Sliced(sliced.planes()))
+            }
+            _ => Err(EvaluateError::Kernel),
+        }
+    }
+
+    /// The kernel.
+    pub(crate) fn kernel(self) -> TreeKernel {
+        match self {
+            Self::Lanes => TreeKernel::IntervalMax,
+            Self::Rows => TreeKernel::IntervalMaxRows,
+            Self::Sliced(_) => TreeKernel::BitSliced,
+        }
+    }
+}
