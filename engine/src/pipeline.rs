@@ -64,7 +64,7 @@ impl<'a> Pipeline<'a> {
         let profile = program.shape().profile;
         let (body, link, sum, outputs) = match program.steps() {
             [Step::Rank(rank, ranks), Step::Forest(shape, parameters), Step::Link(link)] => {
-                let sliced = parameters.sliced.as_ref();
+                let sliced = parameters.sliced.as_deref();
                 let trees = Trees { profile, rank, forest: shape, sliced };
                 let Evaluation { kernel, backend, .. } = *evaluation;
                 let walk = Walk::choose(kernel, &trees, backend, rows)?;

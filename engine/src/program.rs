@@ -72,7 +72,7 @@ pub(crate) struct ForestParameters {
     /// Where each output's sum starts: raw bits of the sum's number type.
     pub(crate) base: Secret<Vec<u64>>,
     /// The same forest for the bit-sliced kernel, in profile `data-oblivious`.
-    pub(crate) sliced: Option<Sliced>,
+    pub(crate) sliced: Option<Box<Sliced>>,
 }
 
 /// Lines of one node: slot, threshold rank, shift and reach, and the page of the slot where there
@@ -93,7 +93,8 @@ impl Program {
         if let [Step::Rank(rank, ranks), Step::Forest(forest, parameters), ..] =
             self.steps.as_mut_slice()
         {
-            parameters.sliced = Sliced::new(rank, ranks, features, forest, parameters);
+            parameters.sliced =
+                Sliced::new(rank, ranks, features, forest, parameters).map(Box::new);
         }
         self
     }

@@ -40,4 +40,6 @@ fn refuses_what_cannot_be_timed() {
     folder.run(&format!("bench --model {model} --data rows.csv --rows 0")).failed(2);
     folder.run(&format!("bench --model {model} --data rows.csv --rows 4000000000")).failed(2);
     folder.run(&format!("bench --model {model} --data nothing.csv")).failed(1);
+    // a strict program's trees are walked by one kernel only
+    folder.run(&format!("bench --model {model} --data rows.csv --kernel bit-sliced")).failed(2);
 }

@@ -110,7 +110,7 @@ impl<'a> Layout<'a> {
         self.values.resize(self.lines * line_values, Line::default());
         let mut place = 0;
         for cut in cuts {
-            let code = place % LANES | (place / LANES) << 8;
+            let code = (place % LANES) | ((place / LANES) << 8);
             self.blocks.push(Block { mask: cut.mask, code: to_u32(code)? });
             for leaf in self.put_nodes(tree, &cut, plane) {
                 self.put_leaf(laid_out.line as usize, place, leaf, forest);

@@ -153,7 +153,7 @@ impl OneTree {
         let (mut blocks, mut nodes, mut place) = (Vec::new(), Vec::new(), 0u32);
         for (at, &count) in case.depths.iter().enumerate() {
             for _ in 0..count {
-                let code = place % 64 | (place / 64) << 8;
+                let code = (place % 64) | ((place / 64) << 8);
                 blocks.push(Block { mask: blocks.len() as u32, code });
                 nodes.extend((1..1 << (BLOCK_DEPTH - at)).map(|_| plane()));
                 place += 1 << (BLOCK_DEPTH - at);
