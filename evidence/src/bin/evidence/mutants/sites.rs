@@ -115,8 +115,8 @@ sites! {
         secret lane!("rank"), exit "continue;", in &["interval_max"];
     after "for (e, ranks) in e.iter_mut().zip(rows) {",
         secret lane!("*e"), exit "break;", in &["interval_max"];
-    after "let found = l.lookup(&rows[row * lines + line], entries, slot);",
-        secret lane!("found"), exit "continue;", in &["interval_max+pages"];
+    after "let table = &rows[row * lines + line];",
+        secret lane!("*rank"), exit "continue;", in &["interval_max+pages"];
     after "let here = l.equal(page, l.splat(line as u8));",
         secret lane!("here"), exit "continue;", in &["interval_max+pages"];
 "engine/src/kernel/interval_max_rows.rs":
@@ -132,6 +132,13 @@ sites! {
 "engine/src/kernel/leaf_sum.rs":
     after "let exit = l.load(&exit[lane]);",
         secret lane!("exit"), exit "continue;", in SUMS, shared ALL_SUMS;
+    after "let borrow = l.equal(low, zero);",
+        secret lane!("low"), exit "return counts;", in SKIPS, shared ALL_SUMS;
+    after "let page = l.and(exit, l.splat(0xc0));",
+        secret lane!("exit"), exit "return found;", in PAGES;
+    after "let here = l.equal(page, l.splat((number * LANES) as u8));",
+        secret lane!("here"), exit "continue;", in PAGES;
+"engine/src/kernel/value.rs":
     after "let value = f32::from_bits(word);",
         secret "u64::from(word)", exit "continue;", in SUMS_F32, shared ALL_SUMS;
     after "let value = f64::from_bits(word);",
@@ -140,12 +147,6 @@ sites! {
         secret "word", exit "continue;", in SUMS_I64, shared ALL_SUMS;
     after "let value = word;",
         secret "u64::from(word)", exit "continue;", in SUMS_U32, shared ALL_SUMS;
-    after "let borrow = l.equal(low, zero);",
-        secret lane!("low"), exit "return counts;", in SKIPS, shared ALL_SUMS;
-    after "let page = l.and(exit, l.splat(0xc0));",
-        secret lane!("exit"), exit "return found;", in PAGES;
-    after "let here = l.equal(page, l.splat((number * LANES) as u8));",
-        secret lane!("here"), exit "continue;", in PAGES;
 "engine/src/kernel/linear.rs":
     after "for (&x, &weight) in row.iter().zip(weights) {",
         secret "x.to_bits()", exit "continue;", in &["linear"];
