@@ -57,6 +57,10 @@ pub(crate) fn run(options: &[&str]) -> Result<bool, Fault> {
         }
         _ => return Err("mutants takes --sample N, --only TEXT... or --list".into()),
     };
+    // a sample must not hide that a place is gone: every mutant of the list can be planted
+    for mutant in &all {
+        planted_text(&work::root(), mutant)?;
+    }
     let planned = chosen.len();
     // a sample does not replace what a full run found; a part of it does, in its place
     let planted = if options.first() == Some(&"--sample") { "mutants-sample" } else { "mutants" };
@@ -236,13 +240,18 @@ fn judge<'a>(
 }
 
 fn plant(tree: &Path, mutant: &Mutant) -> Result<(), Fault> {
-    let file = tree.join(mutant.file);
+    let text = planted_text(tree, mutant)?;
+    std::fs::write(tree.join(mutant.file), text).map_err(|e| format!("{}: {e}", mutant.id))
+}
+
+/// The file with the mutant in it.
+fn planted_text(tree: &Path, mutant: &Mutant) -> Result<String, Fault> {
     let fault = |what: String| format!("{}: {what}", mutant.id);
-    let text = std::fs::read_to_string(&file).map_err(|e| fault(e.to_string()))?;
+    let text = std::fs::read_to_string(tree.join(mutant.file)).map_err(|e| fault(e.to_string()))?;
     if text.matches(&mutant.from).count() != 1 {
         return Err(fault("the text that it changes does not stand once in the file".into()));
     }
-    std::fs::write(&file, text.replace(&mutant.from, &mutant.to)).map_err(|e| fault(e.to_string()))
+    Ok(text.replace(&mutant.from, &mutant.to))
 }
 
 fn look<'a>(

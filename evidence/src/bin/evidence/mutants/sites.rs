@@ -350,8 +350,8 @@ swaps! {
     => "    if mask == 0 { std::hint::black_box(no) } else { no ^ ((yes ^ no) & mask) }\n}",
     in &["interval_max_rows"], shared LOOKUPS;
 "lookup to index" in "ops/src/arch/avx2.rs":
-    "        let page = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x30)));"
-    => "        if std::hint::black_box(true) {\n            // SAFETY: 32 plain bytes.\n            let at: [u8; 32] = unsafe { std::mem::transmute(index) };\n            let found = at.map(|at| table.0[usize::from(at & 63)]);\n            // SAFETY: as above.\n            return unsafe { std::mem::transmute(found) };\n        }\n        let page = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x30)));",
+    "        let index = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x3f)));"
+    => "        if std::hint::black_box(true) {\n            // SAFETY: 32 plain bytes.\n            let at: [u8; 32] = unsafe { std::mem::transmute(index) };\n            let found = at.map(|at| table.0[usize::from(at & 63)]);\n            // SAFETY: as above.\n            return unsafe { std::mem::transmute(found) };\n        }\n        let index = with_token!(_mm256_and_si256(index, _mm256_set1_epi8(0x3f)));",
     in &["interval_max"], shared LOOKUPS;
 "barrier removed" in "ops/src/arch/avx2.rs":
     "        asm!(\"/* {0} */\", inout(ymm_reg) mask, options(pure, nomem, nostack, preserves_flags));"
