@@ -178,7 +178,7 @@ fn message(bytes: &[u8]) {
     }
 }
 
-/// A few rows, for every output, on every backend.
+/// A few rows, for every output, on every backend by every kernel.
 fn evaluated(program: &Program) -> Vec<Vec<Scores>> {
     let shape = program.shape();
     let cost = engine::cost(shape);
@@ -186,16 +186,21 @@ fn evaluated(program: &Program) -> Vec<Vec<Scores>> {
     if cost.scratch_bytes > 64 << 20 || cost.tile_steps > 1 << 20 {
         return Vec::new();
     }
-    let scores = |output, backend| {
+    let scores = |output, (backend, kernel)| {
         let rows = awkward_rows(shape.features as usize, shape.precision);
-        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN, kernel: None };
+        let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN, kernel };
         engine::evaluate(program, &rows, &evaluation, &|_| ())
             .expect("rows and output of the program's own shape")
     };
+    // the one that is chosen, and every other
+    let kernels: Vec<_> =
+        std::iter::once(None).chain(engine::tree_kernels(program).into_iter().map(Some)).collect();
+    let ways: Vec<_> = Backend::available()
+        .into_iter()
+        .flat_map(|backend| kernels.iter().map(move |&kernel| (backend, kernel)))
+        .collect();
     let outputs = engine::outputs(program).into_iter();
-    outputs
-        .map(|output| Backend::available().into_iter().map(|b| scores(output, b)).collect())
-        .collect()
+    outputs.map(|output| ways.iter().map(|&way| scores(output, way)).collect()).collect()
 }
 
 /// Equal bits; any NaN is any other.

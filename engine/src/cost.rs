@@ -21,8 +21,8 @@ pub struct Cost {
     pub block_rows: u64,
     /// Most bytes of what a program of profile `data-oblivious` keeps beside its parameters.
     pub layout_bytes: u64,
-    /// The kernel that walks the trees; where `bit-sliced` does not pay, single blocks of a model
-    /// are evaluated by `interval-max-rows`.
+    /// The kernel that walks the trees of a large batch. In profile `data-oblivious` the number of
+    /// rows and the trees decide, and few rows have another ([`tree_kernel`](crate::tree_kernel)).
     pub kernel: &'static str,
 }
 

@@ -160,7 +160,8 @@ pub enum EvaluateError {
     /// The program cannot be evaluated by the kernel that was asked for.
     #[error(
         "the program cannot be evaluated by this kernel: strict programs by interval-max only, \
-         linear models by none that walks trees"
+         linear models by none that walks trees, and bit-sliced takes trees of at most 16384 \
+         different thresholds"
     )]
     Kernel,
 }

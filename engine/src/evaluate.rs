@@ -7,7 +7,7 @@
 use crate::error::EvaluateError;
 use crate::kernel::TILE;
 use crate::pipeline::{Into, Kind, Part, Pipeline};
-use crate::program::Program;
+use crate::program::{Program, Step};
 use crate::rows::Rows;
 use crate::schema::{LabelRule, Link, Output};
 use crate::scratch::{BLOCK_ROWS, BLOCK_TILES, Scratch};
@@ -130,6 +130,17 @@ pub fn tree_kernel(
     evaluation: &Evaluation,
 ) -> Result<Option<TreeKernel>, EvaluateError> {
     Ok(Pipeline::new(program, evaluation, rows)?.walk().map(Walk::kernel))
+}
+
+/// The kernels that can walk the program's trees: all give the same scores, where the parameters are
+/// those of trees.
+pub fn tree_kernels(program: &Program) -> Vec<TreeKernel> {
+    match program.steps() {
+        [_, Step::Forest(_, parameters), ..] => {
+            Walk::possible(program.shape().profile, parameters.sliced.is_some())
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The outputs that a program can give.

@@ -20,7 +20,7 @@ mod transpose;
 mod value;
 
 pub use bit_sliced::{
-    BLOCK_DEPTH, Block, MAX_LINES, PLANE_TILES, Sliced, SlicedTree, Split, bit_sliced_f32,
+    BLOCK_DEPTH, Block, MAX_LINES, PLANE_TILES, SlicedTree, SlicedTrees, Split, bit_sliced_f32,
     bit_sliced_f64, bit_sliced_i64, bit_sliced_u32,
 };
 pub use columns::{Column, columns_f32, columns_f64};

@@ -30,7 +30,9 @@ pub use compile::{CompileOptions, Purpose, SumMode, compile};
 pub use cost::{Cost, cost, fixed_error_bound};
 pub use ensemble::{Ensemble, EnsembleParts};
 pub use error::{CompileError, EvaluateError, ModelError, ProgramError};
-pub use evaluate::{Evaluation, Scores, evaluate, outputs, shape_outputs, tree_kernel};
+pub use evaluate::{
+    Evaluation, Scores, evaluate, outputs, shape_outputs, tree_kernel, tree_kernels,
+};
 pub use linear::{LINEAR_MAGNITUDE, Linear, LinearParts, Model};
 pub use ops::{Backend, Secret, key_f32, key_f64, value_f32, value_f64};
 pub use program::{AllegedProgram, Program, ProgramParts, section_bytes};

@@ -15,7 +15,7 @@ mod cut;
 mod thresholds;
 mod trees;
 
-use crate::kernel::{self, Block, Column, PublicSlot, Sliced as Trees, SlicedTree, Split, TILE};
+use crate::kernel::{self, Block, Column, PublicSlot, SlicedTree, SlicedTrees, Split, TILE};
 use crate::program::{ForestParameters, RankParameters};
 use crate::scratch::{Columns, Sums};
 use crate::shape::{ForestShape, LANES, RankShape};
@@ -34,11 +34,16 @@ pub(crate) struct Sliced {
     values: Secret<Vec<Line>>,
     leaf_width: usize,
     outputs: usize,
+    /// Planes that are needed at once, with the one of zeros.
     planes: usize,
+    /// Masks that are needed at once.
     masks: usize,
+    /// Cycles of a block of rows, as `cut` counts them.
     cycles: u64,
+    /// Planes that are filled for a block of rows, over all groups.
     thresholds: u64,
-    all_splits: u64,
+    /// Nodes of all trees.
+    all_nodes: u64,
 }
 
 /// Trees that share planes, and the slots that fill them.
@@ -54,8 +59,16 @@ enum Slots {
 }
 
 struct Tables<K: Key> {
-    slots: Vec<(usize, [K; 3], Range<usize>, usize)>,
-    tables: Secret<Vec<Words<K>>>,
+    slots: Vec<TableSlot<K>>,
+    /// The search trees of all slots.
+    words: Secret<Vec<Words<K>>>,
+}
+
+struct TableSlot<K> {
+    feature: usize,
+    missing: [K; 3],
+    table: Range<usize>,
+    thresholds: usize,
 }
 
 impl Sliced {
@@ -103,7 +116,7 @@ impl Sliced {
             masks,
             cycles,
             thresholds,
-            all_splits: found.iter().map(|tree| tree.splits.len() as u64).sum(),
+            all_nodes: found.iter().map(|tree| tree.splits.len() as u64).sum(),
         })
     }
 
@@ -140,8 +153,8 @@ impl Sliced {
     }
 
     /// Nodes of all trees.
-    pub(crate) fn splits(&self) -> u64 {
-        self.all_splits
+    pub(crate) fn nodes(&self) -> u64 {
+        self.all_nodes
     }
 
     /// Adds the leaves of at most eight tiles of rows to their sums.
@@ -170,7 +183,7 @@ impl Sliced {
                 }
                 _ => {}
             }
-            let trees = Trees {
+            let trees = SlicedTrees {
                 trees: &self.trees[group.trees.clone()],
                 splits: &self.splits,
                 blocks: &self.blocks,
@@ -196,22 +209,25 @@ impl Sliced {
 
 impl<K: Key> Tables<K> {
     fn of(slots: &[Slot], narrow: impl Fn(i64) -> K) -> Self {
-        let mut tables = Vec::new();
+        let mut words = Vec::new();
         let slots = slots
             .iter()
             .map(|slot| {
-                let first = tables.len();
+                let first = words.len();
                 let size = (slot.thresholds.len() + 1).next_power_of_two().max(16);
-                tables.resize(first + size / 16, Words([K::NAN; 16]));
+                words.resize(first + size / 16, Words([K::NAN; 16]));
                 for (entry, &threshold) in ops::search_order(size - 1).zip(&slot.thresholds) {
-                    tables[first + entry / 16].0[entry % 16] = narrow(threshold);
+                    words[first + entry / 16].0[entry % 16] = narrow(threshold);
                 }
-                let missing = slot.source.missing.map(&narrow);
-                let feature = slot.source.feature as usize;
-                (feature, missing, first..tables.len(), slot.thresholds.len())
+                TableSlot {
+                    feature: slot.source.feature as usize,
+                    missing: slot.source.missing.map(&narrow),
+                    table: first..words.len(),
+                    thresholds: slot.thresholds.len(),
+                }
             })
             .collect();
-        Self { slots, tables: Secret::new(tables) }
+        Self { slots, words: Secret::new(words) }
     }
 
     /// Hands every slot to the kernel, with its column and its planes.
@@ -222,11 +238,11 @@ impl<K: Key> Tables<K> {
         mut planes: &mut [Line],
         kernel: impl Fn(PublicSlot<'_, K>, &Column<K>, &mut [Line]),
     ) {
-        for (feature, missing, table, thresholds) in &self.slots[slots] {
-            let (here, rest) = planes.split_at_mut(*thresholds);
-            let table = &self.tables.expose()[table.clone()];
-            let slot = PublicSlot { missing: *missing, table, thresholds: *thresholds };
-            kernel(slot, &columns[*feature], here);
+        for slot in &self.slots[slots] {
+            let (here, rest) = planes.split_at_mut(slot.thresholds);
+            let table = &self.words.expose()[slot.table.clone()];
+            let public = PublicSlot { missing: slot.missing, table, thresholds: slot.thresholds };
+            kernel(public, &columns[slot.feature], here);
             planes = rest;
         }
     }

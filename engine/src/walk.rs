@@ -74,10 +74,9 @@ impl Trees<'_> {
         let nodes = self.forest.lane_groups() as u64 * u64::from(self.forest.nodes);
         let lanes = rows.next_multiple_of(8) * nodes * (steps.lanes + (pages - 1) * steps.page);
         let (real_nodes, sliced) = match self.sliced {
-            Some(sliced) => (
-                sliced.splits(),
-                sliced.cycles() * steps.sliced + sliced.thresholds() * steps.plane,
-            ),
+            Some(sliced) => {
+                (sliced.nodes(), sliced.cycles() * steps.sliced + sliced.thresholds() * steps.plane)
+            }
             None => (nodes * LANES as u64, u64::MAX),
         };
         let by_rows = rows.div_ceil(LANES as u64) * real_nodes * steps.rows;
@@ -115,13 +114,24 @@ impl Walk {
         rows: usize,
     ) -> Result<Self, EvaluateError> {
         let kernel = asked.unwrap_or_else(|| trees.fastest(backend, rows));
-        match (kernel, trees.profile, trees.sliced) {
-            (TreeKernel::IntervalMax, ..) => Ok(Self::Lanes),
-            (TreeKernel::IntervalMaxRows, Profile::DataOblivious, _) => Ok(Self::Rows),
-            (TreeKernel::BitSliced, Profile::DataOblivious, Some(sliced)) => {
-                Ok(Self::Sliced(sliced.planes()))
+        if !Self::possible(trees.profile, trees.sliced.is_some()).contains(&kernel) {
+            return Err(EvaluateError::Kernel);
+        }
+        Ok(match kernel {
+            TreeKernel::IntervalMax => Self::Lanes,
+            TreeKernel::IntervalMaxRows => Self::Rows,
+            TreeKernel::BitSliced => Self::Sliced(trees.sliced.map_or(0, Sliced::planes)),
+        })
+    }
+
+    /// The kernels that a profile allows, where the trees are or are not laid out.
+    pub(crate) fn possible(profile: Profile, sliced: bool) -> Vec<TreeKernel> {
+        match (profile, sliced) {
+            (Profile::Strict, _) => vec![TreeKernel::IntervalMax],
+            (Profile::DataOblivious, false) => {
+                vec![TreeKernel::IntervalMax, TreeKernel::IntervalMaxRows]
             }
-            _ => Err(EvaluateError::Kernel),
+            (Profile::DataOblivious, true) => TreeKernel::ALL.to_vec(),
         }
     }
 

@@ -55,3 +55,19 @@ pub fn search_order(count: usize) -> impl Iterator<Item = usize> {
         (1 << (levels - 1 - below)) + (place >> (below + 1))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_line_is_wiped() {
+        let mut lines = vec![Line([7; LINE]); 3];
+        lines[1..].iter_mut().zeroize();
+        assert_eq!(lines[0].0, [7; LINE]);
+        assert_eq!([lines[1].0, lines[2].0], [[0; LINE]; 2]);
+        let mut words = Words([i64::MIN; 16]);
+        words.zeroize();
+        assert_eq!(words.0, [0; 16]);
+    }
+}

@@ -4,7 +4,9 @@
 //! program's precision. `--plant` adds a branch on a row's value, for the check to catch.
 #![forbid(unsafe_code)]
 
-use engine::{Evaluation, Output, Precision, Program, ProgramParts, RowValues, Rows, evaluate};
+use engine::{
+    Evaluation, Output, Precision, Program, ProgramParts, RowValues, Rows, evaluate, tree_kernels,
+};
 use ops::Backend;
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -42,13 +44,16 @@ fn main() {
     }
 }
 
-/// What the check counts: the engine's checks of the parameters, and the evaluation.
+/// What the check counts: the engine's checks of the parameters, and the evaluation by each kernel.
 #[inline(never)]
 fn counted_region(parts: ProgramParts, rows: &Rows, output: Output, backend: Backend) -> usize {
     let program = Program::try_from_parts(parts).expect("a valid program");
-    let evaluation = Evaluation { output, backend, threads: NonZeroUsize::MIN, kernel: None };
-    let scores = evaluate(&program, rows, &evaluation, &|_| ()).expect("rows that fit");
-    black_box(&scores);
+    for kernel in tree_kernels(&program) {
+        let threads = NonZeroUsize::MIN;
+        let evaluation = Evaluation { output, backend, threads, kernel: Some(kernel) };
+        let scores = evaluate(&program, rows, &evaluation, &|_| ()).expect("rows that fit");
+        black_box(&scores);
+    }
     rows.count()
 }
 

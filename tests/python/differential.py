@@ -33,9 +33,10 @@ from random_models import MAKERS  # noqa: E402
 # what `--sum fixed` is told about a linear model
 NO_FIXED_SUM = "a linear model has no leaves to add up in fixed point"
 
-
+# kernels that --kernel may force
 STRICT_KERNELS = ["auto", "interval-max"]
 KERNELS = [*STRICT_KERNELS, "interval-max-rows", "bit-sliced"]
+
 
 def main():
     """Runs the cases and prints one closing line."""

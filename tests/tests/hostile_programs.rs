@@ -5,6 +5,7 @@ use engine::shape::{ForestShape, RankShape, Shape, StepShape, Sum};
 use engine::{
     CompileOptions, Ensemble, Evaluation, LabelRule, Link, Model, Profile, Program, ProgramError,
     ProgramParts, Purpose, RowValues, Rows, Scores, SumMode, compile, evaluate, outputs,
+    tree_kernels,
 };
 use model::{RandomForest, random_forest, rows_around};
 use ops::Backend;
@@ -109,14 +110,16 @@ fn rows_of(values: &RowValues, features: usize) -> Rows {
     Rows::try_new(features, values).expect("whole rows")
 }
 
-/// Everything that a program hands out, on every backend.
+/// Everything that a program hands out, on every backend by every kernel.
 fn run(program: &Program, rows: &Rows) -> Vec<Scores> {
     let mut all = Vec::new();
     for backend in Backend::available() {
         for &output in &outputs(program) {
-            let threads = NonZeroUsize::MIN;
-            let evaluation = Evaluation { output, backend, threads, kernel: None };
-            all.push(evaluate(program, rows, &evaluation, &|_| ()).expect("rows fit"));
+            for kernel in tree_kernels(program) {
+                let threads = NonZeroUsize::MIN;
+                let evaluation = Evaluation { output, backend, threads, kernel: Some(kernel) };
+                all.push(evaluate(program, rows, &evaluation, &|_| ()).expect("rows fit"));
+            }
         }
     }
     all

@@ -2,8 +2,9 @@
 //! trees and blocks, one thread and several.
 
 use engine::{
-    CompileOptions, Ensemble, Evaluation, Model, Output, Profile, Purpose, RowValues, Rows, Scores,
-    ShapeClass, SumMode, TreeKernel, compile, evaluate, fixed_error_bound,
+    CompileOptions, Ensemble, EvaluateError, Evaluation, Model, Output, Profile, Purpose,
+    RowValues, Rows, Scores, ShapeClass, SumMode, TreeKernel, compile, evaluate, fixed_error_bound,
+    tree_kernel, tree_kernels,
 };
 use model::{RandomForest, answer, backends, cases, random_forest, rows_around};
 use proptest::prelude::*;
@@ -109,4 +110,82 @@ fn many_rows_and_threads() {
         seed: [7; 32],
     };
     check(&forest, 1300).expect("equal to the plain model");
+}
+
+fn large_forest(features: u32, thresholds: u32, splits: Vec<usize>) -> RandomForest {
+    RandomForest {
+        features,
+        outputs: 1,
+        vector_leaves: false,
+        splits,
+        chain: 0.2,
+        thresholds,
+        precision: engine::Precision::F32,
+        average: false,
+        missing_value: None,
+        seed: [9; 32],
+    }
+}
+
+/// A bit-sliced tree of more lines of leaves than a byte numbers.
+#[test]
+fn a_tree_of_many_lines() {
+    check(&large_forest(9, 1000, vec![18_000, 3]), 70).expect("equal to the plain model");
+}
+
+/// More thresholds than trees may share planes of: they are filled anew for each group of trees.
+#[test]
+fn trees_that_do_not_share_planes() {
+    check(&large_forest(60, 5000, vec![7000; 4]), 70).expect("equal to the plain model");
+}
+
+/// A tree with more thresholds than there are planes is not bit-sliced, and scores all the same.
+#[test]
+fn a_tree_of_too_many_thresholds() {
+    let forest = large_forest(60, 100_000, vec![20_000]);
+    let parts = forest.build();
+    let values = rows_around(&parts, 70, forest.seed);
+    let expected = answer(&parts, &values);
+    let rows = Rows::try_new(parts.schema.features as usize, values).expect("whole rows");
+    let model = Model::Ensemble(Ensemble::try_new(parts).expect("valid"));
+    let options = CompileOptions { profile: Profile::DataOblivious, ..Default::default() };
+    let program = compile(&model, &options).expect("compiles");
+    let kernels = [TreeKernel::IntervalMax, TreeKernel::IntervalMaxRows];
+    assert_eq!(tree_kernels(&program), kernels);
+    let mut evaluation = Evaluation {
+        output: Output::Margin,
+        backend: backends()[0],
+        threads: NonZeroUsize::MIN,
+        kernel: Some(TreeKernel::BitSliced),
+    };
+    let refused = evaluate(&program, &rows, &evaluation, &|_| ());
+    assert_eq!(refused, Err(EvaluateError::Kernel));
+    evaluation.kernel = None;
+    let Ok(Scores::F32 { values, .. }) = evaluate(&program, &rows, &evaluation, &|_| ()) else {
+        panic!("f32 sums")
+    };
+    assert!(values.iter().zip(&expected.margins).all(|(&found, &want)| found == want as f32));
+}
+
+/// The kernel is chosen by the profile and the number of rows; a strict program has no choice.
+#[test]
+fn the_kernel_follows_the_rows() {
+    let model = Ensemble::try_new(large_forest(9, 50, vec![60; 100]).build()).expect("valid");
+    let model = Model::Ensemble(model);
+    for profile in [Profile::Strict, Profile::DataOblivious] {
+        let options = CompileOptions { profile, ..Default::default() };
+        let program = compile(&model, &options).expect("compiles");
+        for &backend in backends() {
+            let threads = NonZeroUsize::MIN;
+            let evaluation = Evaluation { output: Output::Margin, backend, threads, kernel: None };
+            let chosen = |rows| tree_kernel(&program, rows, &evaluation).expect("a forest");
+            let many = match profile {
+                Profile::Strict => TreeKernel::IntervalMax,
+                Profile::DataOblivious => TreeKernel::BitSliced,
+            };
+            assert_eq!(chosen(1), Some(TreeKernel::IntervalMax), "{}", backend.name());
+            assert_eq!(chosen(512), Some(many), "{}", backend.name());
+            assert_eq!(chosen(100_000), Some(many), "{}", backend.name());
+        }
+    }
 }

@@ -81,7 +81,7 @@ pub struct SlicedTree {
 
 /// Trees, in the order in which their leaves are added.
 #[derive(Clone, Copy)]
-pub struct Sliced<'a> {
+pub struct SlicedTrees<'a> {
     /// The trees.
     pub trees: &'a [SlicedTree],
     /// Nodes above the blocks of all trees.
@@ -98,9 +98,10 @@ pub struct Sliced<'a> {
 
 macro_rules! entry {
     ($name:ident, $value:ty, $what:literal) => {
-        #[doc = concat!("Adds the leaves of trees to the sums of at most eight tiles of rows, ", $what, ".")]
+        #[doc = concat!("Adds the leaves of trees to the sums of some rows, ", $what, ".")]
         ///
-        /// `planes`: the decisions, plane 0 all zeros; `masks`: as many as a tree has blocks; `sums`: `tiles x outputs` running sums, each
+        /// `planes`: the decisions, plane 0 all zeros; `masks`: as many as a tree has blocks;
+        /// `tiles`: how many there are, at most eight; `sums`: `tiles x outputs` running sums, each
         /// tile's rows in the order of [`row_places`](super::row_places).
         ///
         /// # Leaks
@@ -110,13 +111,18 @@ macro_rules! entry {
         /// Where a tree names what is not there.
         pub fn $name(
             backend: Backend,
-            trees: Sliced<'_>,
+            trees: SlicedTrees<'_>,
             planes: &[Line],
             masks: &mut [Line],
             tiles: usize,
             sums: &mut [[$value; TILE]],
         ) {
-            backend.run(BitSliced { trees, planes, masks, tiles, sums });
+            let mut codes = [[Line::default(); PLANE_TILES]; CODE_BYTES];
+            for &tree in trees.trees {
+                // two kernels: the larger one knows nothing of the values, and is there once
+                backend.run(Codes { trees, tree, planes, masks, codes: &mut codes });
+                backend.run(Leaves { trees, tree, tiles, codes: &codes, sums });
+            }
         }
     };
 }
@@ -125,73 +131,56 @@ entry!(bit_sliced_f64, f64, "as f64");
 entry!(bit_sliced_i64, i64, "as fixed point");
 entry!(bit_sliced_u32, u32, "as leaf numbers");
 
-struct BitSliced<'a, V> {
-    trees: Sliced<'a>,
+/// Bytes of a code: a place, and the number of a line of [`MAX_LINES`].
+const CODE_BYTES: usize = 3;
+
+/// The codes of 512 rows in one tree: a line for each byte and tile.
+struct Codes<'a> {
+    trees: SlicedTrees<'a>,
+    tree: SlicedTree,
     planes: &'a [Line],
     masks: &'a mut [Line],
-    tiles: usize,
-    sums: &'a mut [[V; TILE]],
+    codes: &'a mut [[Line; PLANE_TILES]; CODE_BYTES],
 }
 
-impl<V: Value> Kernel for BitSliced<'_, V> {
+impl Kernel for Codes<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let Self { trees, planes, masks, tiles, sums } = self;
-        let outputs = sums.len() / tiles.max(1);
-        for &tree in trees.trees {
-            let tree = Tree { trees, tree, planes, tiles, outputs };
-            match tree.tree.lines {
-                ..=1 => tree.add::<V, L, 1, 0>(l, masks, sums),
-                2..=8 => tree.add::<V, L, 2, 3>(l, masks, sums),
-                9..=256 => tree.add::<V, L, 2, 8>(l, masks, sums),
-                _ => tree.add::<V, L, 3, 16>(l, masks, sums),
-            }
+        let Self { trees, tree, planes, masks, codes } = self;
+        let tree = Tree { trees, tree, planes };
+        match tree.tree.lines {
+            ..=1 => tree.codes::<L, 1, 0>(l, masks, codes),
+            2..=8 => tree.codes::<L, 2, 3>(l, masks, codes),
+            9..=256 => tree.codes::<L, 2, 8>(l, masks, codes),
+            _ => tree.codes::<L, 3, 16>(l, masks, codes),
         }
     }
 }
 
 #[derive(Clone, Copy)]
 struct Tree<'a> {
-    trees: Sliced<'a>,
+    trees: SlicedTrees<'a>,
     tree: SlicedTree,
     planes: &'a [Line],
-    tiles: usize,
-    outputs: usize,
 }
 
 impl Tree<'_> {
-    /// Adds the leaves of a tree whose codes have this many bytes, of which those that number the
-    /// lines have so many bits in all.
+    /// Codes of this many bytes, of which those that number the lines have so many bits in all.
     #[inline(always)]
-    fn add<V: Value, L: Lanes, const BYTES: usize, const BITS: usize>(
+    fn codes<L: Lanes, const BYTES: usize, const BITS: usize>(
         self,
         l: L,
         masks: &mut [Line],
-        sums: &mut [[V; TILE]],
+        codes: &mut [[Line; PLANE_TILES]],
     ) {
-        let mut code = [[Line::default(); 8]; BYTES];
+        let mut bits = [[Line::default(); 8]; BYTES];
         for part in 0..L::PARTS {
             self.part_masks(l, part, masks);
-            self.codes::<L, BYTES, BITS>(l, part, masks, &mut code);
+            self.code_bits::<L, BYTES, BITS>(l, part, masks, &mut bits);
         }
-        let mut bytes = [[Line::default(); 8]; BYTES];
-        for (bits, bytes) in code.iter().zip(&mut bytes) {
-            turn(l, bits, bytes);
-        }
-        let line_values = self.trees.leaf_width * V::BYTES;
-        let values = &self.trees.values[self.tree.line as usize * line_values..];
-        let values = &values[..self.tree.lines as usize * line_values];
-        for tile in 0..self.tiles {
-            let mut code = [l.splat(0); BYTES];
-            for (code, bytes) in code.iter_mut().zip(&bytes) {
-                *code = l.load(&bytes[tile]);
-            }
-            for value in 0..self.trees.leaf_width {
-                let values = Values { values, line_values, first: value * V::BYTES };
-                let sum = &mut sums[tile * self.outputs + self.tree.sum as usize + value];
-                V::add(l, leaf::<V, L, BYTES>(l, values, code), sum);
-            }
+        for (bits, codes) in bits.iter().zip(codes) {
+            turn(l, bits, codes);
         }
     }
 
@@ -212,7 +201,7 @@ impl Tree<'_> {
 
     /// The codes of all rows, bit by bit.
     #[inline(always)]
-    fn codes<L: Lanes, const BYTES: usize, const BITS: usize>(
+    fn code_bits<L: Lanes, const BYTES: usize, const BITS: usize>(
         self,
         l: L,
         part: usize,
@@ -301,6 +290,49 @@ fn turn<L: Lanes>(l: L, bits: &[Line; 8], bytes: &mut [Line; 8]) {
     }
     for (value, bytes) in l.turn_bits(values).into_iter().zip(bytes) {
         l.store(value, bytes);
+    }
+}
+
+/// The leaves of rows with these codes, added to their sums.
+struct Leaves<'a, V> {
+    trees: SlicedTrees<'a>,
+    tree: SlicedTree,
+    tiles: usize,
+    codes: &'a [[Line; PLANE_TILES]; CODE_BYTES],
+    sums: &'a mut [[V; TILE]],
+}
+
+impl<V: Value> Kernel for Leaves<'_, V> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        match self.tree.lines {
+            ..=1 => self.add::<L, 1>(l),
+            2..=256 => self.add::<L, 2>(l),
+            _ => self.add::<L, 3>(l),
+        }
+    }
+}
+
+impl<V: Value> Leaves<'_, V> {
+    #[inline(always)]
+    fn add<L: Lanes, const BYTES: usize>(self, l: L) {
+        let Self { trees, tree, tiles, codes, sums } = self;
+        let outputs = sums.len() / tiles.max(1);
+        let line_values = trees.leaf_width * V::BYTES;
+        let values = &trees.values[tree.line as usize * line_values..];
+        let values = &values[..tree.lines as usize * line_values];
+        for tile in 0..tiles {
+            let mut code = [l.splat(0); BYTES];
+            for (code, bytes) in code.iter_mut().zip(codes) {
+                *code = l.load(&bytes[tile]);
+            }
+            for value in 0..trees.leaf_width {
+                let values = Values { values, line_values, first: value * V::BYTES };
+                let sum = &mut sums[tile * outputs + tree.sum as usize + value];
+                V::add(l, leaf::<V, L, BYTES>(l, values, code), sum);
+            }
+        }
     }
 }
 

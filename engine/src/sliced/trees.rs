@@ -46,14 +46,8 @@ pub(super) fn read(
     shape: &ForestShape,
     forest: &ForestParameters,
 ) -> Option<Vec<Tree>> {
-    let rules = match ranks {
-        RankParameters::Narrow(tables) => rules(rank, tables, i64::from),
-        RankParameters::Wide(tables) => rules(rank, tables, |key| key),
-    };
-    if rules.iter().any(|(source, _)| source.feature >= features) {
-        return None;
-    }
-    let reader = Reader { rank, rules, shape, forest };
+    let entries = ops::search_order(rank.thresholds as usize).collect();
+    let reader = Reader { rank, ranks, entries, features, shape, forest };
     let blocks = shape.blocks as usize;
     let mut trees = Vec::new();
     for sequence in 0..shape.sequences as usize {
@@ -69,25 +63,12 @@ pub(super) fn read(
     Some(trees)
 }
 
-/// The rules of all slots of all rank groups, by slot and rank; the rank after the last threshold is
-/// that of padding.
-fn rules<K: Key>(rank: &RankShape, tables: &RankTables<K>, wide: impl Fn(K) -> i64) -> Vec<Rule> {
-    let thresholds = rank.thresholds as usize;
-    let words = (thresholds + 1) / 16;
-    let order: Vec<usize> = ops::search_order(thresholds).collect();
-    let mut rules = Vec::new();
-    for (slot, table) in tables.tables.expose().chunks_exact(words).enumerate() {
-        let [feature, low, high, becomes] =
-            tables.heads.expose()[slot / 16].map(|word| wide(word.0[slot % 16]));
-        let source = Source { feature: feature as u32, missing: [low, high, becomes] };
-        rules.extend(order.iter().map(|entry| (source, wide(table[entry / 16].0[entry % 16]))));
-    }
-    rules
-}
-
 struct Reader<'a> {
     rank: &'a RankShape,
-    rules: Vec<Rule>,
+    ranks: &'a RankParameters,
+    /// Where the thresholds of a slot stand, in ascending order.
+    entries: Vec<usize>,
+    features: u32,
     shape: &'a ForestShape,
     forest: &'a ForestParameters,
 }
@@ -121,13 +102,37 @@ impl Reader<'_> {
             if slot >= slots || threshold >= thresholds {
                 return None;
             }
-            let rule = *self.rules.get((first_slot + slot) * thresholds + threshold)?;
+            let rule = match self.ranks {
+                RankParameters::Narrow(tables) => {
+                    self.rule(tables, first_slot + slot, threshold, i64::from)
+                }
+                RankParameters::Wide(tables) => {
+                    self.rule(tables, first_slot + slot, threshold, |key| key)
+                }
+            }?;
             found.push(Node { rule, first, middle: first.wrapping_add(node[3].0[lane]) });
         }
         // without nodes a row's exit is the end itself
         let ends = if found.is_empty() { end == 0 } else { first == end };
         let last = u8::try_from(found.len()).ok()?;
         ends.then_some((found, last))
+    }
+
+    /// The rule of a slot's threshold, the slots of all rank groups in order.
+    fn rule<K: Key>(
+        &self,
+        tables: &RankTables<K>,
+        slot: usize,
+        threshold: usize,
+        wide: impl Fn(K) -> i64,
+    ) -> Option<Rule> {
+        let words = (self.rank.thresholds as usize + 1) / 16;
+        let head = tables.heads.expose().get(slot / 16)?;
+        let [feature, low, high, becomes] = head.each_ref().map(|word| wide(word.0[slot % 16]));
+        let feature = u32::try_from(feature).ok().filter(|&feature| feature < self.features)?;
+        let entry = *self.entries.get(threshold)?;
+        let key = tables.tables.expose().get(slot * words + entry / 16)?.0[entry % 16];
+        Some((Source { feature, missing: [low, high, becomes] }, wide(key)))
     }
 
     /// How many blocks a row skips that leaves by this exit.

@@ -40,8 +40,9 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
             let StepShape::Rank(rank) = class.shape.steps[0] else { panic!("a forest") };
             let slots = rank.slots as usize;
             assert_eq!(slots > 64, pages > 1, "{slots} slots");
-            // the portable lookups are long
-            let rows = if pages == 1 { ROWS } else { ROWS / 2 };
+            // the portable lookups are long; other backends take as many rows at once
+            let portable = backend.name() == "portable";
+            let rows = if pages > 1 && portable { ROWS / 2 } else { ROWS };
             let layout = Layout::default()
                 .with(Class::Model, class.sections[0][NODES].len())
                 .with(Class::Model, 64)

@@ -8,7 +8,7 @@ use crate::plain::{bytes_of, view, view_mut};
 use crate::rows::{values_f32, values_f64};
 use crate::target::{Profile, Target};
 use engine::kernel::{
-    BLOCK_DEPTH, Block, Column, PLANE_TILES, PublicSlot, Sliced, SlicedTree, Split, TILE,
+    BLOCK_DEPTH, Block, Column, PLANE_TILES, PublicSlot, SlicedTree, SlicedTrees, Split, TILE,
     bit_sliced_f32, bit_sliced_f64, bit_sliced_i64, bit_sliced_u32, columns_f32, columns_f64,
     row_words, threshold_planes_f32, threshold_planes_f64,
 };
@@ -176,8 +176,8 @@ impl OneTree {
         Self { tree: [tree], splits, blocks, nodes, values }
     }
 
-    fn trees(&self) -> Sliced<'_> {
-        Sliced {
+    fn trees(&self) -> SlicedTrees<'_> {
+        SlicedTrees {
             trees: &self.tree,
             splits: &self.splits,
             blocks: &self.blocks,

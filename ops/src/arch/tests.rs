@@ -38,6 +38,8 @@ impl Kernel for &ByteOps {
             l.raise_where_greater(a, b, c, d),
             l.lookup(&self.a, LINE, b),
             l.lookup(&self.a, 32, l.and(b, l.splat(31))),
+            l.lookup_where(mask, &self.a, LINE, b, d),
+            l.lookup_where(mask, &self.a, 32, l.and(b, l.splat(31)), d),
         ];
         let stored = results.map(|result| {
             let mut line = Line::default();
@@ -61,13 +63,28 @@ fn plain(ops: &ByteOps) -> Vec<[u8; LINE]> {
         each(&|i| if b[i] > c[i] { a[i].max(d[i]) } else { a[i] }),
         each(&|i| a[usize::from(b[i]) % 64]),
         each(&|i| a[usize::from(b[i]) % 32]),
+        each(&|i| if c[i] & 1 == 1 { a[usize::from(b[i]) % 64] } else { d[i] }),
+        each(&|i| if c[i] & 1 == 1 { a[usize::from(b[i]) % 32] } else { d[i] }),
     ]
 }
 
 struct KeyOps<'a, K: crate::Key>(&'a Words<K>, &'a Words<K>, &'a Words<K>);
 
+/// Keys that are read and written back.
+struct Copied<'a, K: crate::Key>(&'a Words<K>);
+
 macro_rules! key_kernel {
     ($key:ty) => {
+        impl Kernel for Copied<'_, $key> {
+            type Output = [$key; 16];
+            #[inline(always)]
+            fn run<L: Lanes>(self, l: L) -> Self::Output {
+                let mut words = Words::default();
+                l.store_keys(l.load_keys(self.0), &mut words);
+                words.0
+            }
+        }
+
         impl Kernel for KeyOps<'_, $key> {
             type Output = [[u8; 16]; 5];
             #[inline(always)]
@@ -115,6 +132,7 @@ macro_rules! key_test {
                 for backend in Backend::available() {
                     let found = backend.run(KeyOps(&Words(a), &Words(b), &Words(c)));
                     prop_assert_eq!(found, expected, "{}", backend.name());
+                    prop_assert_eq!(backend.run(Copied(&Words(a))), a, "{}", backend.name());
                 }
             }
         }

@@ -26,6 +26,20 @@ macro_rules! lane {
     };
 }
 
+/// A bit of each row, in a kernel.
+macro_rules! plane {
+    ($plane:literal) => {
+        concat!(
+            "{ let mut line = ops::Line::default(); l.store_plane(",
+            $plane,
+            ", &mut line, part); u64::from(line.0[part * ops::LINE / L::PARTS]) }"
+        )
+    };
+}
+
+const SLICED: &[&str] = &["bit_sliced_f32+lines", "bit_sliced_f64+lines"];
+const PLANES: &[&str] = &["threshold_planes_f32", "threshold_planes_f64"];
+const MISSING: &[&str] = &["threshold_planes_f32+missing", "threshold_planes_f64+missing"];
 const SUMS: &[&str] = &["leaf_sum_f32", "leaf_sum_f64", "leaf_sum_i64", "leaf_sum_u32"];
 const SUMS_F32: &[&str] = &["leaf_sum_f32", "leaf_sum_f32+skip1"];
 const SUMS_F64: &[&str] = &["leaf_sum_f64", "leaf_sum_f64+skip1"];
@@ -110,6 +124,20 @@ macro_rules! sites {
 }
 
 sites! {
+"engine/src/kernel/bit_sliced.rs":
+    after "let decision = l.load_plane(&self.planes[split.plane as usize], part);",
+        secret plane!("decision"), exit "continue;", in SLICED;
+    after "let mask = l.load_plane(&masks[block.mask as usize], part);",
+        secret plane!("mask"), exit "continue;", in SLICED;
+    after "let here = tree.decision(l, node, part);",
+        secret plane!("here"), exit "return [here; $depth];", in SLICED;
+    after "*code = l.load(&bytes[tile]);",
+        secret lane!("*code"), exit "continue;", in SLICED;
+    after "here = l.and(here, l.equal(code, l.splat(number)));",
+        secret lane!("here"), exit "continue;", in SLICED;
+"engine/src/kernel/columns.rs":
+    after "*block = l.load_keys(&rows[row * words + word]);",
+        secret "u64::from(l.low_bytes(*block)[0])", exit "continue;", in &["columns_f32", "columns_f64"];
 "engine/src/kernel/interval_max.rs":
     after "let rank = l.lookup(ranks, self.slots, slot);",
         secret lane!("rank"), exit "continue;", in &["interval_max"];
@@ -138,6 +166,13 @@ sites! {
         secret lane!("exit"), exit "return found;", in PAGES;
     after "let here = l.equal(page, l.splat((number * LANES) as u8));",
         secret lane!("here"), exit "continue;", in PAGES;
+"engine/src/kernel/threshold_planes.rs":
+    after "let counts = l.count_at_most(slot.table, keys);",
+        secret "u64::from(KeyLanes::<K>::low_bytes(l, counts[0])[0])", exit "continue;", in PLANES;
+    after "let missing = l.keys_or(l.keys_equal(key, l.splat_key(K::NAN)), inside);",
+        secret "u64::from(l.low_bytes(missing)[0])", exit "return key;", in MISSING;
+    after "for (digit, planes) in planes.chunks_mut(16).enumerate() {",
+        secret lane!("bits[0]"), exit "continue;", in PLANES;
 "engine/src/kernel/value.rs":
     after "let value = f32::from_bits(word);",
         secret "u64::from(word)", exit "continue;", in SUMS_F32, shared ALL_SUMS;
