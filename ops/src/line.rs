@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn all_of_a_line_is_wiped() {
-        let mut lines = vec![Line([7; LINE]); 3];
+        let mut lines = [Line([7; LINE]); 3];
         lines[1..].iter_mut().zeroize();
         assert_eq!(lines[0].0, [7; LINE]);
         assert_eq!([lines[1].0, lines[2].0], [[0; LINE]; 2]);
