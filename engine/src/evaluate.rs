@@ -189,6 +189,9 @@ fn deal<'a, T: Send>(
         let part = Part { first: number * BLOCK_ROWS, rows, into: into(block) };
         shares[number % threads].push(part);
     }
+    if threads == 1 {
+        return shares.into_iter().for_each(run);
+    }
     let mine = shares.pop();
     std::thread::scope(|scope| {
         for share in shares {

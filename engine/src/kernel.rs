@@ -14,6 +14,7 @@ mod leaf_sum;
 mod linear;
 mod link;
 mod rank;
+mod rank_row;
 mod rule;
 mod threshold_planes;
 mod transpose;
@@ -28,11 +29,13 @@ pub use interval_max::interval_max;
 pub use interval_max_rows::{RankPlanes, interval_max_rows};
 pub use keys::{order_keys_f32, order_keys_f64, row_words};
 pub use leaf_sum::{
-    Exits, LeafTiles, leaf_sum_f32, leaf_sum_f64, leaf_sum_i64, leaf_sum_u32, row_places,
+    Exits, LeafRow, LeafTiles, leaf_sum_f32, leaf_sum_f64, leaf_sum_i64, leaf_sum_row_f32,
+    leaf_sum_row_f64, leaf_sum_row_i64, leaf_sum_row_u32, leaf_sum_u32, row_places,
 };
 pub use linear::linear;
 pub use link::{Linked, link};
 pub use rank::{Slots, rank_f32, rank_f64};
+pub use rank_row::{rank_row_f32, rank_row_f64};
 pub use rule::{
     Raw, Source, rule_binary, rule_divide, rule_fold, rule_fold_first, rule_load, rule_lookup,
     rule_member, rule_select, rule_wide, rule_wide_member,

@@ -118,7 +118,7 @@ impl<'a> Pipeline<'a> {
                 if let Sums::U32(ids) = &scratch.sums {
                     let Into::U32(into) = into else { return };
                     // Declassified: leaf numbers are what the caller asked for.
-                    let places = kernel::row_places(self.backend, self.sum.value_bytes());
+                    let places = forest.places(self.backend);
                     return by_row(ids.expose(), &places, self.outputs, into, |id| id);
                 }
                 forest.margins(self.backend, count, scratch);

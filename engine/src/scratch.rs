@@ -5,7 +5,7 @@ use crate::schema::Precision;
 use crate::shape::{LANES, Profile, RankShape, Shape, StepShape, Sum};
 use crate::sliced::Sliced;
 use crate::walk::Walk;
-use ops::{Key, Line, Secret, Words};
+use ops::{Line, Secret, Words};
 
 /// Tiles of rows that pass by each table before the next table is read.
 pub(crate) const BLOCK_TILES: usize = 8;
@@ -17,43 +17,43 @@ pub(crate) struct Scratch {
     pub(crate) keys: Keys,
     /// `features`: the same keys by column (bit-sliced only).
     pub(crate) columns: Columns,
-    /// `rows x pages`: ranks, the slots of a row side by side (lanes only).
-    pub(crate) rank_rows: Secret<Vec<Line>>,
+    /// `rows x pages`: ranks, the slots of a row side by side (lanes and one row).
+    pub(crate) rank_rows: Secret<Box<[Line]>>,
     /// `tiles x pages`: ranks, the rows of a slot side by side; one tile at a time for lanes.
-    pub(crate) rank_planes: Secret<Vec<[Line; LANES]>>,
+    pub(crate) rank_planes: Secret<Box<[[Line; LANES]]>>,
     /// Planes of thresholds (bit-sliced only).
-    pub(crate) planes: Secret<Vec<Line>>,
-    /// One tile's exits, a line for each row.
-    pub(crate) row_exits: Secret<Vec<[Line; TILE]>>,
+    pub(crate) planes: Secret<Box<[Line]>>,
+    /// One tile's exits, a line for each row (lanes only).
+    pub(crate) row_exits: Secret<Box<[[Line; TILE]]>>,
     /// `tiles`: exits, a line for each lane.
-    pub(crate) lane_exits: Secret<Vec<[Line; LANES]>>,
+    pub(crate) lane_exits: Secret<Box<[[Line; LANES]]>>,
     /// `tiles`: skip counters.
-    pub(crate) skips: Secret<Vec<[Line; 2]>>,
+    pub(crate) skips: Secret<Box<[[Line; 2]]>>,
     pub(crate) sums: Sums,
     /// `rows x outputs`: margins as f64.
-    pub(crate) margins: Secret<Vec<f64>>,
+    pub(crate) margins: Secret<Box<[f64]>>,
     /// `rows x outputs`: after the link.
-    pub(crate) linked: Secret<Vec<f64>>,
+    pub(crate) linked: Secret<Box<[f64]>>,
     /// `outputs`: one row's probabilities, where labels are chosen by them.
-    pub(crate) one_row: Secret<Vec<f64>>,
+    pub(crate) one_row: Secret<Box<[f64]>>,
 }
 
 pub(crate) enum Keys {
-    Narrow(Secret<Vec<Words<i32>>>),
-    Wide(Secret<Vec<Words<i64>>>),
+    Narrow(Secret<Box<[Words<i32>]>>),
+    Wide(Secret<Box<[Words<i64>]>>),
 }
 
 pub(crate) enum Columns {
-    Narrow(Secret<Vec<Column<i32>>>),
-    Wide(Secret<Vec<Column<i64>>>),
+    Narrow(Secret<Box<[Column<i32>]>>),
+    Wide(Secret<Box<[Column<i64>]>>),
 }
 
-/// `tiles x outputs` running sums.
+/// `tiles x outputs` running sums; one row's stand first.
 pub(crate) enum Sums {
-    F32(Secret<Vec<[f32; TILE]>>),
-    F64(Secret<Vec<[f64; TILE]>>),
-    I64(Secret<Vec<[i64; TILE]>>),
-    U32(Secret<Vec<[u32; TILE]>>),
+    F32(Secret<Box<[[f32; TILE]]>>),
+    F64(Secret<Box<[[f64; TILE]]>>),
+    I64(Secret<Box<[[i64; TILE]]>>),
+    U32(Secret<Box<[[u32; TILE]]>>),
 }
 
 impl Scratch {
@@ -61,32 +61,35 @@ impl Scratch {
     /// rows.
     pub(crate) fn new(shape: &Shape, tiles: usize, walk: Option<Walk>) -> Self {
         let sizes = Sizes::of(shape, tiles, walk.unwrap_or(Walk::Lanes));
-        let words = tiles * TILE * row_words(shape.features as usize);
-        let zeros = |n| Secret::new(vec![[Line::default(); LANES]; n]);
+        let words = sizes.rows * row_words(shape.features as usize);
         Self {
             keys: match shape.precision {
-                Precision::F32 => Keys::Narrow(Secret::new(vec![Words::default(); words])),
-                Precision::F64 => Keys::Wide(Secret::new(vec![Words::default(); words])),
+                Precision::F32 => Keys::Narrow(Secret::filled(words, Words::default)),
+                Precision::F64 => Keys::Wide(Secret::filled(words, Words::default)),
             },
             columns: match shape.precision {
-                Precision::F32 => Columns::Narrow(columns(sizes.columns)),
-                Precision::F64 => Columns::Wide(columns(sizes.columns)),
+                Precision::F32 => {
+                    Columns::Narrow(Secret::filled(sizes.columns, || [Words::default(); 32]))
+                }
+                Precision::F64 => {
+                    Columns::Wide(Secret::filled(sizes.columns, || [Words::default(); 32]))
+                }
             },
-            rank_rows: Secret::new(vec![Line::default(); sizes.rank_lines]),
-            rank_planes: zeros(sizes.plane_pages),
-            planes: Secret::new(vec![Line::default(); sizes.planes]),
-            row_exits: zeros(sizes.exit_tiles.min(1)),
-            lane_exits: zeros(sizes.exit_tiles),
-            skips: Secret::new(vec![[Line::default(); 2]; sizes.exit_tiles]),
+            rank_rows: Secret::filled(sizes.rank_lines, Line::default),
+            rank_planes: Secret::filled(sizes.plane_pages, || [Line::default(); LANES]),
+            planes: Secret::filled(sizes.planes, Line::default),
+            row_exits: Secret::filled(sizes.row_exits, || [Line::default(); TILE]),
+            lane_exits: Secret::filled(sizes.exit_tiles, || [Line::default(); LANES]),
+            skips: Secret::filled(sizes.exit_tiles, || [Line::default(); 2]),
             sums: match sizes.sum {
-                Sum::SourceF32 => Sums::F32(Secret::new(vec![[0.0; TILE]; sizes.sums])),
-                Sum::SourceF64 => Sums::F64(Secret::new(vec![[0.0; TILE]; sizes.sums])),
-                Sum::Fixed { .. } => Sums::I64(Secret::new(vec![[0; TILE]; sizes.sums])),
-                Sum::LeafIds => Sums::U32(Secret::new(vec![[0; TILE]; sizes.sums])),
+                Sum::SourceF32 => Sums::F32(Secret::filled(sizes.sums, || [0.0; TILE])),
+                Sum::SourceF64 => Sums::F64(Secret::filled(sizes.sums, || [0.0; TILE])),
+                Sum::Fixed { .. } => Sums::I64(Secret::filled(sizes.sums, || [0; TILE])),
+                Sum::LeafIds => Sums::U32(Secret::filled(sizes.sums, || [0; TILE])),
             },
-            margins: Secret::new(vec![0.0; sizes.margins]),
-            linked: Secret::new(vec![0.0; sizes.margins]),
-            one_row: Secret::new(vec![0.0; sizes.outputs]),
+            margins: Secret::filled(sizes.margins, || 0.0),
+            linked: Secret::filled(sizes.margins, || 0.0),
+            one_row: Secret::filled(sizes.outputs, || 0.0),
         }
     }
 
@@ -107,27 +110,25 @@ impl Scratch {
             Precision::F32 => 4,
             Precision::F64 => 8,
         };
-        let keys = (BLOCK_ROWS * row_words(shape.features as usize) * 16
+        let keys = (sizes.rows * row_words(shape.features as usize) * 16
             + sizes.columns * BLOCK_ROWS)
             * key;
         let lines = sizes.rank_lines
             + sizes.planes
-            + (sizes.plane_pages + sizes.exit_tiles.min(1) + sizes.exit_tiles) * LANES
+            + (sizes.plane_pages + sizes.row_exits + sizes.exit_tiles) * LANES
             + sizes.exit_tiles * 2;
         let sums = sizes.sums * TILE * sizes.sum.value_bytes();
         (keys + lines * 64 + sums + (2 * sizes.margins + sizes.outputs) * 8) as u64
     }
 }
 
-fn columns<K: Key + Default>(count: usize) -> Secret<Vec<Column<K>>> {
-    Secret::new(vec![[Words::default(); 32]; count])
-}
-
 struct Sizes {
+    rows: usize,
     columns: usize,
     rank_lines: usize,
     plane_pages: usize,
     planes: usize,
+    row_exits: usize,
     exit_tiles: usize,
     sums: usize,
     sum: Sum,
@@ -137,16 +138,18 @@ struct Sizes {
 
 impl Sizes {
     fn of(shape: &Shape, tiles: usize, walk: Walk) -> Self {
-        let rows = tiles * TILE;
+        let rows = if walk == Walk::Row { 1 } else { tiles * TILE };
         let (columns, planes) = match walk {
             Walk::Sliced(planes) => (shape.features as usize, planes),
             _ => (0, 0),
         };
         let mut sizes = Self {
+            rows,
             columns,
             rank_lines: 0,
             plane_pages: 0,
             planes,
+            row_exits: 0,
             exit_tiles: 0,
             sums: 0,
             sum: Sum::SourceF64,
@@ -159,13 +162,18 @@ impl Sizes {
                     let pages = pages(rank);
                     (sizes.rank_lines, sizes.plane_pages) = match walk {
                         Walk::Lanes => (rows * pages, pages),
+                        Walk::Row => (pages, 0),
                         Walk::Rows => (0, tiles * pages),
                         Walk::Sliced(_) => (0, 0),
                     };
                 }
                 StepShape::Forest(forest) => {
                     sizes.outputs = forest.outputs();
-                    sizes.exit_tiles = if matches!(walk, Walk::Sliced(_)) { 0 } else { tiles };
+                    (sizes.row_exits, sizes.exit_tiles) = match walk {
+                        Walk::Lanes => (1, tiles),
+                        Walk::Rows => (0, tiles),
+                        Walk::Row | Walk::Sliced(_) => (0, 0),
+                    };
                     sizes.sums = tiles * sizes.outputs;
                     sizes.sum = forest.sum;
                 }

@@ -38,8 +38,10 @@ pub(crate) struct Sliced {
     planes: usize,
     /// Masks that are needed at once.
     masks: usize,
-    /// Cycles of a block of rows, as `cut` counts them.
-    cycles: u64,
+    /// Cycles of a block of rows up to the codes, as `cut` counts them.
+    code_cycles: u64,
+    /// Cycles of its leaf values.
+    leaf_cycles: u64,
     /// Planes that are filled for a block of rows, over all groups.
     thresholds: u64,
     /// Nodes of all trees.
@@ -98,7 +100,8 @@ impl Sliced {
             RankParameters::Narrow(_) => Slots::Narrow(Tables::of(&slots, |key| key as i32)),
             RankParameters::Wide(_) => Slots::Wide(Tables::of(&slots, |key| key)),
         };
-        let cut::Layout { splits, blocks, nodes, values, masks, cycles, .. } = layout;
+        let cut::Layout { splits, blocks, nodes, values, masks, code_cycles, leaf_cycles, .. } =
+            layout;
         let leaf_width = shape.leaf_width as usize;
         let values = Secret::new(values);
         let (trees, outputs) = (all, shape.outputs());
@@ -114,7 +117,8 @@ impl Sliced {
             outputs,
             planes,
             masks,
-            cycles,
+            code_cycles,
+            leaf_cycles,
             thresholds,
             all_nodes: found.iter().map(|tree| tree.splits.len() as u64).sum(),
         })
@@ -142,9 +146,14 @@ impl Sliced {
         self.planes + self.masks
     }
 
-    /// Cycles of a block of rows, as `cut` counts them.
-    pub(crate) fn cycles(&self) -> u64 {
-        self.cycles
+    /// Cycles of a block of rows up to the codes, as `cut` counts them: one row takes as many.
+    pub(crate) fn code_cycles(&self) -> u64 {
+        self.code_cycles
+    }
+
+    /// Cycles of the leaf values of a tile of rows.
+    pub(crate) fn leaf_cycles(&self) -> u64 {
+        self.leaf_cycles / kernel::PLANE_TILES as u64
     }
 
     /// Planes that are filled for a block of rows, over all groups.

@@ -50,8 +50,10 @@ struct Steps {
     page: u64,
     /// `interval_max_rows`: one node for 64 rows.
     rows: u64,
-    /// `bit_sliced`: what `sliced::cut` counts as one.
-    sliced: u64,
+    /// `bit_sliced`: what `sliced::cut` counts as one cycle of a code.
+    code: u64,
+    /// The same, of a leaf's value.
+    leaf: u64,
     /// One plane of a threshold for 512 rows.
     plane: u64,
 }
@@ -64,22 +66,26 @@ impl Trees<'_> {
             return TreeKernel::IntervalMax;
         }
         let steps = match backend.name() {
-            "avx512" => Steps { lanes: 4, page: 1, rows: 9, sliced: 3, plane: 9 },
-            "avx2" => Steps { lanes: 40, page: 60, rows: 23, sliced: 16, plane: 32 },
-            _ => Steps { lanes: 600, page: 600, rows: 300, sliced: 150, plane: 100 },
+            "avx512" => Steps { lanes: 4, page: 1, rows: 9, code: 4, leaf: 1, plane: 11 },
+            "avx2" => Steps { lanes: 42, page: 26, rows: 23, code: 12, leaf: 14, plane: 42 },
+            _ => Steps { lanes: 600, page: 600, rows: 300, code: 60, leaf: 250, plane: 100 },
         };
         // more rows than a block have the same best kernel as a block
         let rows = rows.clamp(1, BLOCK_ROWS) as u64;
         let pages = u64::from(self.rank.slots).div_ceil(LANES as u64);
         let nodes = self.forest.lane_groups() as u64 * u64::from(self.forest.nodes);
-        let lanes = rows.next_multiple_of(8) * nodes * (steps.lanes + (pages - 1) * steps.page);
+        let walked = if rows == 1 { 1 } else { rows.next_multiple_of(8) };
+        let lanes = walked * nodes * (steps.lanes + (pages - 1) * steps.page);
+        let tiles = rows.div_ceil(LANES as u64);
         let (real_nodes, sliced) = match self.sliced {
             Some(sliced) => {
-                (sliced.nodes(), sliced.cycles() * steps.sliced + sliced.thresholds() * steps.plane)
+                let codes = sliced.code_cycles() * steps.code;
+                let leaves = tiles * sliced.leaf_cycles() * steps.leaf;
+                (sliced.nodes(), codes + leaves + sliced.thresholds() * steps.plane)
             }
             None => (nodes * LANES as u64, u64::MAX),
         };
-        let by_rows = rows.div_ceil(LANES as u64) * real_nodes * steps.rows;
+        let by_rows = tiles * real_nodes * steps.rows;
         let least = lanes.min(by_rows).min(sliced);
         if least == sliced {
             TreeKernel::BitSliced
@@ -96,6 +102,8 @@ impl Trees<'_> {
 pub(crate) enum Walk {
     /// `interval_max`.
     Lanes,
+    /// The same for one row, which shares nothing with others.
+    Row,
     /// `interval_max_rows`.
     Rows,
     /// `bit_sliced`, which needs so many planes and masks.
@@ -118,6 +126,7 @@ impl Walk {
             return Err(EvaluateError::Kernel);
         }
         Ok(match kernel {
+            TreeKernel::IntervalMax if rows == 1 => Self::Row,
             TreeKernel::IntervalMax => Self::Lanes,
             TreeKernel::IntervalMaxRows => Self::Rows,
             TreeKernel::BitSliced => Self::Sliced(trees.sliced.map_or(0, Sliced::planes)),
@@ -138,7 +147,7 @@ impl Walk {
     /// The kernel.
     pub(crate) fn kernel(self) -> TreeKernel {
         match self {
-            Self::Lanes => TreeKernel::IntervalMax,
+            Self::Lanes | Self::Row => TreeKernel::IntervalMax,
             Self::Rows => TreeKernel::IntervalMaxRows,
             Self::Sliced(_) => TreeKernel::BitSliced,
         }

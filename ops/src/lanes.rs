@@ -110,10 +110,14 @@ pub trait KeyLanes<K: Key>: Copy {
     fn keys_select(self, mask: Self::Keys, yes: Self::Keys, no: Self::Keys) -> Self::Keys;
     /// The lowest byte of each lane.
     fn low_bytes(self, keys: Self::Keys) -> [u8; 16];
-    /// In each lane, the key of the row at that lane's index, for 16 rows at once. A row is padded
+    /// In each lane, the key of the row at that lane's index, for some rows at once. A row is padded
     /// to whole [`Words`], an even number of them. No address depends on an index; an index past
     /// the end gives a value without meaning.
-    fn pick_keys(self, rows: &[Words<K>], index: Self::Keys) -> [Self::Keys; 16];
+    fn pick_keys<const ROWS: usize>(
+        self,
+        rows: &[Words<K>],
+        index: Self::Keys,
+    ) -> [Self::Keys; ROWS];
     /// Lane `j` of result `i` is lane `i` of `keys[j]`.
     fn transpose_keys(self, keys: [Self::Keys; 16]) -> [Self::Keys; 16];
     /// In each lane, how many thresholds are at or below the key. `table` holds 15, 31, 63, 127 or
@@ -148,13 +152,13 @@ pub(crate) use turn_bits_by_swaps;
 
 /// [`KeyLanes::pick_keys`] by letting every key pass by.
 #[inline(always)]
-pub(crate) fn scan_keys<K: Key, L: KeyLanes<K>>(
+pub(crate) fn scan_keys<K: Key, L: KeyLanes<K>, const ROWS: usize>(
     l: L,
     rows: &[Words<K>],
     index: L::Keys,
-) -> [L::Keys; 16] {
-    let words = rows.len() / 16;
-    let mut picked = [l.splat_key(K::from_index(0)); 16];
+) -> [L::Keys; ROWS] {
+    let words = rows.len() / ROWS;
+    let mut picked = [l.splat_key(K::from_index(0)); ROWS];
     for word in 0..words {
         for lane in 0..16 {
             let here = l.keys_equal(index, l.splat_key(K::from_index((16 * word + lane) as u32)));

@@ -36,6 +36,14 @@ impl<T: Zeroize> Secret<T> {
     }
 }
 
+impl<T: Zeroize> Secret<Box<[T]>> {
+    /// So many of a value. A box and no vector: that is wiped a second time up to its capacity, and takes
+    /// time for it where it is empty.
+    pub fn filled(count: usize, value: impl Fn() -> T) -> Self {
+        Self((0..count).map(|_| value()).collect())
+    }
+}
+
 impl<T: Zeroize> Drop for Secret<T> {
     fn drop(&mut self) {
         self.0.zeroize();

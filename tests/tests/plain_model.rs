@@ -93,6 +93,12 @@ proptest! {
     fn random_forests(forest in random_forest(), rows in 1usize..200) {
         check(&forest, rows)?;
     }
+
+    /// One row alone has a way of its own.
+    #[test]
+    fn one_row_alone(forest in random_forest()) {
+        check(&forest, 1)?;
+    }
 }
 
 #[test]
@@ -124,6 +130,19 @@ fn large_forest(features: u32, thresholds: u32, splits: Vec<usize>) -> RandomFor
         average: false,
         missing_value: None,
         seed: [9; 32],
+    }
+}
+
+/// More than a thousand features in use, a hundred classes, five thousand trees.
+#[test]
+fn large_sizes() {
+    let classes = RandomForest { outputs: 100, ..large_forest(20, 40, vec![12; 200]) };
+    for forest in
+        [large_forest(1200, 40, vec![60; 80]), classes, large_forest(20, 300, vec![3; 5000])]
+    {
+        for rows in [1, 70] {
+            check(&forest, rows).expect("equal to the plain model");
+        }
     }
 }
 

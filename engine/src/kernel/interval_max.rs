@@ -22,7 +22,6 @@
 //! 255, which no rank exceeds, and shift and reach 0. `tests/tests/interval_max.rs` runs it on every
 //! tree of up to 9 nodes with every outcome of every node, and on blocks of 255 nodes.
 
-use super::TILE;
 use crate::shape::LANES;
 use ops::{Backend, Kernel, Lanes, Line};
 
@@ -30,8 +29,8 @@ use ops::{Backend, Kernel, Lanes, Line};
 ///
 /// `nodes`: `nodes x planes` lines, where 4 planes (slot, threshold rank, shift, reach) serve up to
 /// 64 slots and the fifth is the slot's page; `end`: first exit of each lane's last node; `ranks`:
-/// `rows x lines`, as `kernel::rank_rows` leaves them, of which `slots` bytes a row are used, for a
-/// multiple of 8 rows up to 64; `exits`: the exit of each lane, one line per row.
+/// `rows x lines`, as `kernel::rank_rows` leaves them, of which `slots` bytes a row are used, for one
+/// row or a multiple of 8 rows up to 64; `exits`: the exit of each lane, one line per row.
 ///
 /// # Leaks
 /// Nothing beyond the shape.
@@ -41,7 +40,7 @@ pub fn interval_max(
     end: &Line,
     ranks: &[Line],
     slots: usize,
-    exits: &mut [Line; TILE],
+    exits: &mut [Line],
 ) {
     backend.run(IntervalMax { nodes, end, ranks, slots, exits });
 }
@@ -51,14 +50,17 @@ struct IntervalMax<'a> {
     end: &'a Line,
     ranks: &'a [Line],
     slots: usize,
-    exits: &'a mut [Line; TILE],
+    exits: &'a mut [Line],
 }
 
 impl Kernel for IntervalMax<'_> {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
+        let one_row = self.ranks.len() == self.slots.div_ceil(LANES);
         match (self.slots <= LANES, L::ROWS) {
+            (true, _) if one_row => self.one_page::<L, 1>(l),
+            (false, _) if one_row => self.pages::<L, 1>(l),
             (true, 8) => self.one_page::<L, 8>(l),
             (true, 4) => self.one_page::<L, 4>(l),
             (true, _) => self.one_page::<L, 2>(l),

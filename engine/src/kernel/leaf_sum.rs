@@ -42,6 +42,16 @@ pub struct LeafTiles<'a, V> {
     pub sums: &'a mut [[V; TILE]],
 }
 
+/// The one row that passes by.
+pub struct LeafRow<'a, V> {
+    /// The exits of each block.
+    pub exits: &'a Line,
+    /// The skip counter, low and high byte, in every lane.
+    pub skip: &'a mut [Line; 2],
+    /// `outputs` running sums, of which the first place is the row's.
+    pub sums: &'a mut [[V; TILE]],
+}
+
 /// Where each row of a tile stands among the sums of values of 4 or 8 bytes. Public: it is a
 /// matter of the backend.
 pub fn row_places(backend: Backend, value_bytes: usize) -> [usize; TILE] {
@@ -62,7 +72,7 @@ pub fn row_places(backend: Backend, value_bytes: usize) -> [usize; TILE] {
 }
 
 macro_rules! entry {
-    ($name:ident, $value:ty, $what:literal) => {
+    ($name:ident, $row:ident, $value:ty, $what:literal) => {
         #[doc = concat!("Adds the leaves of consecutive blocks, ", $what, ".")]
         ///
         /// # Leaks
@@ -70,12 +80,20 @@ macro_rules! entry {
         pub fn $name(backend: Backend, exits: Exits<'_>, tiles: LeafTiles<'_, $value>) {
             backend.run(LeafSum { exits, tiles });
         }
+
+        #[doc = concat!("Adds the leaves of consecutive blocks for one row, ", $what, ".")]
+        ///
+        /// # Leaks
+        /// Nothing beyond the shape.
+        pub fn $row(backend: Backend, exits: Exits<'_>, row: LeafRow<'_, $value>) {
+            backend.run(LeafSumRow { exits, row });
+        }
     };
 }
-entry!(leaf_sum_f32, f32, "as f32");
-entry!(leaf_sum_f64, f64, "as f64");
-entry!(leaf_sum_i64, i64, "as fixed point");
-entry!(leaf_sum_u32, u32, "as leaf numbers");
+entry!(leaf_sum_f32, leaf_sum_row_f32, f32, "as f32");
+entry!(leaf_sum_f64, leaf_sum_row_f64, f64, "as f64");
+entry!(leaf_sum_i64, leaf_sum_row_i64, i64, "as fixed point");
+entry!(leaf_sum_u32, leaf_sum_row_u32, u32, "as leaf numbers");
 
 struct LeafSum<'a, V> {
     exits: Exits<'a>,
@@ -87,47 +105,138 @@ impl<V: Value> Kernel for LeafSum<'_, V> {
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
         let Self { exits, tiles } = self;
-        let lines = exits.exits.div_ceil(LANES);
-        let planes = exits.skip_bytes + exits.leaf_width * V::BYTES;
         let outputs = tiles.sums.len() / tiles.exits.len().max(1);
-        for (lane, tables) in exits.tables.chunks_exact(planes * lines).enumerate() {
-            let block = exits.first_block + lane;
-            let (sequence, place) =
-                (block / exits.blocks_per_sequence, block % exits.blocks_per_sequence);
-            let (skip_tables, value_tables) = tables.split_at(exits.skip_bytes * lines);
+        for (lane, block) in exits.blocks::<V>().enumerate() {
             for (tile, exit) in tiles.exits.iter().enumerate() {
                 let exit = l.load(&exit[lane]);
-                let counts = if exits.skip_bytes == 0 {
-                    None
-                } else {
-                    let skip = &mut tiles.skips[tile];
-                    if place == 0 {
-                        *skip = [Line::default(); 2];
-                    }
-                    Some(step_skip(l, skip_tables, lines, exits.exits, exit, skip))
-                };
-                for value in 0..exits.leaf_width {
-                    let tables = &value_tables[value * V::BYTES * lines..][..V::BYTES * lines];
-                    let sum = &mut tiles.sums[tile * outputs + sequence * exits.leaf_width + value];
-                    let mut bytes = [l.splat(0); 8];
-                    for plane in 0..V::BYTES {
-                        let table = &tables[plane * lines..][..lines];
-                        bytes[plane] = match counts {
-                            None => look_up(l, table, exits.exits, exit),
-                            // trees that are cut have one line for each plane
-                            Some(counts) if lines == 1 => {
-                                let nothing = l.splat(V::NOTHING[plane]);
-                                l.lookup_where(counts, &table[0], exits.exits, exit, nothing)
-                            }
-                            Some(counts) => {
-                                let found = look_up(l, table, exits.exits, exit);
-                                l.select(counts, found, l.splat(V::NOTHING[plane]))
-                            }
-                        };
-                    }
-                    V::add(l, bytes, sum);
-                }
+                let sums = &mut tiles.sums[tile * outputs..][..outputs];
+                let skip = &mut tiles.skips[tile];
+                block.add(l, exit, skip, sums, |bytes, sum| V::add(l, bytes, sum));
             }
+        }
+    }
+}
+
+struct LeafSumRow<'a, V> {
+    exits: Exits<'a>,
+    row: LeafRow<'a, V>,
+}
+
+impl<V: Value> Kernel for LeafSumRow<'_, V> {
+    type Output = ();
+    /// All 64 lanes hold the same, and one of them is added.
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let exits = self.exits;
+        if exits.skip_bytes == 0 && exits.leaf_width == 1 && exits.exits <= LANES {
+            return self.whole_trees(l);
+        }
+        let row = self.row;
+        for (block, &exit) in exits.blocks::<V>().zip(&row.exits.0) {
+            let exit = l.splat(exit);
+            block.add(l, exit, row.skip, row.sums, |bytes, sum| {
+                V::add_one(l, bytes, &mut sum[0]);
+            });
+        }
+    }
+}
+
+impl<V: Value> LeafSumRow<'_, V> {
+    /// The same, for whole trees with one value a leaf: each sum stays in a register.
+    #[inline(always)]
+    fn whole_trees<L: Lanes>(self, l: L) {
+        let Self { exits, row } = self;
+        let blocks = exits.tables.len() / V::BYTES;
+        let mut done = 0;
+        while done < blocks {
+            let block = exits.first_block + done;
+            let sum = &mut row.sums[block / exits.blocks_per_sequence][0];
+            let left = exits.blocks_per_sequence - block % exits.blocks_per_sequence;
+            let here = left.min(blocks - done);
+            let tables = exits.tables[done * V::BYTES..].chunks_exact(V::BYTES);
+            let mut held = *sum;
+            for (tables, &exit) in tables.zip(&row.exits.0[done..][..here]) {
+                let exit = l.splat(exit);
+                let mut bytes = [l.splat(0); 8];
+                for (bytes, table) in bytes.iter_mut().zip(tables) {
+                    *bytes = l.lookup(table, exits.exits, exit);
+                }
+                V::add_one(l, bytes, &mut held);
+            }
+            *sum = held;
+            done += here;
+        }
+    }
+}
+
+/// One block's tables, and where its values go.
+struct Block<'a> {
+    exits: &'a Exits<'a>,
+    tables: &'a [Line],
+    sequence: usize,
+    /// Place in the sequence.
+    place: usize,
+}
+
+impl<'a> Exits<'a> {
+    #[inline(always)]
+    fn lines(&self) -> usize {
+        self.exits.div_ceil(LANES)
+    }
+
+    #[inline(always)]
+    fn blocks<V: Value>(&'a self) -> impl Iterator<Item = Block<'a>> {
+        let planes = self.skip_bytes + self.leaf_width * V::BYTES;
+        self.tables.chunks_exact(planes * self.lines()).enumerate().map(|(lane, tables)| {
+            let block = self.first_block + lane;
+            let sequence = block / self.blocks_per_sequence;
+            Block { exits: self, tables, sequence, place: block % self.blocks_per_sequence }
+        })
+    }
+}
+
+impl Block<'_> {
+    /// Looks the exits of 64 rows up and hands each value's bytes to `add`, with its sum.
+    #[inline(always)]
+    fn add<V: Value, L: Lanes>(
+        &self,
+        l: L,
+        exit: L::Bytes,
+        skip: &mut [Line; 2],
+        sums: &mut [[V; TILE]],
+        add: impl Fn([L::Bytes; 8], &mut [V; TILE]),
+    ) {
+        let (exits, lines) = (self.exits.exits, self.exits.lines());
+        let (skip_bytes, leaf_width) = (self.exits.skip_bytes, self.exits.leaf_width);
+        let (skip_tables, value_tables) = self.tables.split_at(skip_bytes * lines);
+        let counts = if skip_bytes == 0 {
+            None
+        } else {
+            if self.place == 0 {
+                *skip = [Line::default(); 2];
+            }
+            Some(step_skip(l, skip_tables, lines, exits, exit, skip))
+        };
+        for value in 0..leaf_width {
+            let tables = &value_tables[value * V::BYTES * lines..][..V::BYTES * lines];
+            let sum = &mut sums[self.sequence * leaf_width + value];
+            let mut bytes = [l.splat(0); 8];
+            for plane in 0..V::BYTES {
+                let table = &tables[plane * lines..][..lines];
+                bytes[plane] = match counts {
+                    None => look_up(l, table, exits, exit),
+                    // trees that are cut have one line for each plane
+                    Some(counts) if lines == 1 => {
+                        let nothing = l.splat(V::NOTHING[plane]);
+                        l.lookup_where(counts, &table[0], exits, exit, nothing)
+                    }
+                    Some(counts) => {
+                        let found = look_up(l, table, exits, exit);
+                        l.select(counts, found, l.splat(V::NOTHING[plane]))
+                    }
+                };
+            }
+            add(bytes, sum);
         }
     }
 }

@@ -86,11 +86,9 @@ fn rank<K: Key, L: KeyLanes<K>>(
         let nan = l.splat_key(K::NAN);
         let mut by_slot = [[l.splat_key(K::from_index(0)); 16]; 4];
         for (rows, by_slot) in keys.chunks_exact(16 * row_words).zip(&mut by_slot) {
-            let mut picked = l.pick_keys(rows, source);
+            let mut picked = l.pick_keys::<16>(rows, source);
             for key in &mut picked {
-                let inside = l.keys_and(l.keys_at_least(*key, low), l.keys_at_least(high, *key));
-                let missing = l.keys_or(l.keys_equal(*key, nan), inside);
-                *key = l.keys_select(missing, becomes, *key);
+                *key = settle(l, *key, low, high, becomes, nan);
             }
             *by_slot = l.transpose_keys(picked);
         }
@@ -103,4 +101,19 @@ fn rank<K: Key, L: KeyLanes<K>>(
             }
         }
     }
+}
+
+/// Keys, or what the slots make of them where they are missing: NaN, or between `low` and `high`.
+#[inline(always)]
+pub(super) fn settle<K: Key, L: KeyLanes<K>>(
+    l: L,
+    keys: L::Keys,
+    low: L::Keys,
+    high: L::Keys,
+    becomes: L::Keys,
+    nan: L::Keys,
+) -> L::Keys {
+    let inside = l.keys_and(l.keys_at_least(keys, low), l.keys_at_least(high, keys));
+    let missing = l.keys_or(l.keys_equal(keys, nan), inside);
+    l.keys_select(missing, becomes, keys)
 }

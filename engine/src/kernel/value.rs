@@ -10,6 +10,8 @@ pub(super) trait Value: Copy {
     const NOTHING: [u8; 8];
     /// Adds 64 values, given as byte planes, to sums in the order of the lanes' words.
     fn add<L: Lanes>(l: L, planes: [L::Bytes; 8], sums: &mut [Self; TILE]);
+    /// Adds a value that stands in all 64 lanes.
+    fn add_one<L: Lanes>(l: L, planes: [L::Bytes; 8], sum: &mut Self);
 }
 
 impl Value for f32 {
@@ -24,6 +26,11 @@ impl Value for f32 {
             *sum += value;
         }
     }
+
+    #[inline(always)]
+    fn add_one<L: Lanes>(l: L, planes: [L::Bytes; 8], sum: &mut Self) {
+        *sum += f32::from_bits(l.words_32([planes[0], planes[1], planes[2], planes[3]])[0]);
+    }
 }
 
 impl Value for f64 {
@@ -36,6 +43,11 @@ impl Value for f64 {
             *sum += value;
         }
     }
+
+    #[inline(always)]
+    fn add_one<L: Lanes>(l: L, planes: [L::Bytes; 8], sum: &mut Self) {
+        *sum += f64::from_bits(l.words_64(planes)[0]);
+    }
 }
 
 impl Value for i64 {
@@ -47,6 +59,11 @@ impl Value for i64 {
             let value = word.cast_signed();
             *sum = sum.wrapping_add(value);
         }
+    }
+
+    #[inline(always)]
+    fn add_one<L: Lanes>(l: L, planes: [L::Bytes; 8], sum: &mut Self) {
+        *sum = sum.wrapping_add(l.words_64(planes)[0].cast_signed());
     }
 }
 
@@ -61,5 +78,10 @@ impl Value for u32 {
             let value = word;
             *sum = sum.wrapping_add(value);
         }
+    }
+
+    #[inline(always)]
+    fn add_one<L: Lanes>(l: L, planes: [L::Bytes; 8], sum: &mut Self) {
+        *sum = sum.wrapping_add(l.words_32([planes[0], planes[1], planes[2], planes[3]])[0]);
     }
 }

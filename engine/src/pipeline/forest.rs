@@ -1,5 +1,7 @@
 //! A block of rows through a forest.
 
+mod row;
+
 use crate::kernel::{self, Exits, LeafTiles, Slots, TILE};
 use crate::pipeline::by_row;
 use crate::program::{ForestParameters, RankParameters, node_planes};
@@ -7,7 +9,8 @@ use crate::rows::{Rows, SecretValues};
 use crate::scratch::{Columns, Keys, Scratch, Sums, pages};
 use crate::shape::{ForestShape, LANES, RankShape, Sum};
 use crate::walk::Walk;
-use ops::{Backend, PublicDivisor, Words, fixed_to_f64};
+use ops::{Backend, Line, PublicDivisor, Words, fixed_to_f64};
+use std::ops::Range;
 
 /// A forest's steps with their parameters.
 pub(super) struct Forest<'a> {
@@ -46,8 +49,12 @@ impl<'a> Forest<'a> {
         scratch: &mut Scratch,
     ) {
         let tiles = count.div_ceil(TILE);
-        order_keys(backend, rows, first, count, tiles, scratch);
+        let held = if self.walk == Walk::Row { 1 } else { tiles * TILE };
+        order_keys(backend, rows, first, count, held, scratch);
         self.start(tiles, &mut scratch.sums);
+        if self.walk == Walk::Row {
+            return self.row_sums(backend, scratch);
+        }
         if let (Walk::Sliced(_), Some(sliced)) = (self.walk, &self.parameters.sliced) {
             turn_columns(backend, rows.features(), tiles, scratch);
             let Scratch { columns, planes, sums, .. } = scratch;
@@ -55,9 +62,7 @@ impl<'a> Forest<'a> {
         }
         for group in 0..self.rank.groups as usize {
             self.rank(backend, group, rows.features(), count, scratch);
-            let per_group = self.shape.lane_groups_per_rank_group as usize;
-            let lane_groups = group * per_group..(group + 1) * per_group;
-            for lane_group in lane_groups.start..lane_groups.end.min(self.shape.lane_groups()) {
+            for lane_group in self.lane_groups(group) {
                 self.exits(backend, lane_group, count, scratch);
                 self.leaves(backend, lane_group, tiles, scratch);
             }
@@ -68,7 +73,7 @@ impl<'a> Forest<'a> {
     pub(super) fn margins(&self, backend: Backend, count: usize, scratch: &mut Scratch) {
         let outputs = self.shape.outputs();
         let margins = &mut scratch.margins.expose_mut()[..count * outputs];
-        let places = kernel::row_places(backend, self.shape.sum.value_bytes());
+        let places = self.places(backend);
         let divide = |sum: f64| self.average.as_ref().map_or(sum, |n| n.divide(sum));
         match (&scratch.sums, self.shape.sum) {
             (Sums::F32(sums), _) => by_row(sums.expose(), &places, outputs, margins, f64::from),
@@ -80,6 +85,34 @@ impl<'a> Forest<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Where each row of a tile stands among the sums.
+    pub(super) fn places(&self, backend: Backend) -> [usize; TILE] {
+        if self.walk == Walk::Row {
+            return [0; TILE];
+        }
+        kernel::row_places(backend, self.shape.sum.value_bytes())
+    }
+
+    /// The lane groups that share a rank group's slots.
+    fn lane_groups(&self, group: usize) -> Range<usize> {
+        let per_group = self.shape.lane_groups_per_rank_group as usize;
+        group * per_group..((group + 1) * per_group).min(self.shape.lane_groups())
+    }
+
+    /// A rank group's slots: where their heads and their tables stand.
+    fn slots(&self, group: usize) -> (Range<usize>, Range<usize>) {
+        let chunks = self.rank.slots as usize / 16;
+        let words = self.rank.slots as usize * (self.rank.thresholds as usize + 1) / 16;
+        (group * chunks..(group + 1) * chunks, group * words..(group + 1) * words)
+    }
+
+    /// A lane group's nodes and ends.
+    fn nodes(&self, lane_group: usize) -> (&[Line], &Line) {
+        let lines = self.shape.nodes as usize * node_planes(&self.rank);
+        let nodes = &self.parameters.nodes.expose()[lane_group * lines..][..lines];
+        (nodes, &self.parameters.ends.expose()[lane_group])
     }
 
     /// Every output's sum starts at its base.
@@ -103,8 +136,7 @@ impl<'a> Forest<'a> {
     ) {
         let pages = pages(&self.rank);
         let row_words = kernel::row_words(features);
-        let chunks = self.rank.slots as usize / 16;
-        let words = self.rank.slots as usize * (self.rank.thresholds as usize + 1) / 16;
+        let (heads, all_tables) = self.slots(group);
         for tile in 0..count.div_ceil(TILE) {
             let rows = rows_of(tile, count).next_multiple_of(16);
             let keys = tile * TILE * row_words..(tile * TILE + rows) * row_words;
@@ -113,8 +145,8 @@ impl<'a> Forest<'a> {
             macro_rules! rank_with {
                 ($kernel:ident, $tables:ident, $keys:ident) => {{
                     let slots = Slots {
-                        heads: &$tables.heads.expose()[group * chunks..][..chunks],
-                        tables: &$tables.tables.expose()[group * words..][..words],
+                        heads: &$tables.heads.expose()[heads.clone()],
+                        tables: &$tables.tables.expose()[all_tables.clone()],
                     };
                     kernel::$kernel(backend, slots, rows, &$keys.expose()[keys], planes);
                 }};
@@ -139,9 +171,7 @@ impl<'a> Forest<'a> {
     fn exits(&self, backend: Backend, lane_group: usize, count: usize, scratch: &mut Scratch) {
         let pages = pages(&self.rank);
         let planes = node_planes(&self.rank);
-        let node_lines = self.shape.nodes as usize * planes;
-        let nodes = &self.parameters.nodes.expose()[lane_group * node_lines..][..node_lines];
-        let end = &self.parameters.ends.expose()[lane_group];
+        let (nodes, end) = self.nodes(lane_group);
         for tile in 0..count.div_ceil(TILE) {
             let lane_exits = &mut scratch.lane_exits.expose_mut()[tile];
             if self.walk == Walk::Lanes {
@@ -159,19 +189,24 @@ impl<'a> Forest<'a> {
         }
     }
 
-    fn leaves(&self, backend: Backend, lane_group: usize, tiles: usize, scratch: &mut Scratch) {
+    /// The exit tables of a lane group's blocks.
+    fn exit_tables(&self, lane_group: usize) -> Exits<'_> {
         let block_lines = self.shape.exit_planes() * self.shape.exit_lines();
         let first_block = lane_group * LANES;
         let blocks = LANES.min(self.shape.total_blocks() - first_block);
         let all = self.parameters.exits.expose();
-        let exits = Exits {
+        Exits {
             tables: &all[first_block * block_lines..][..blocks * block_lines],
             first_block,
             blocks_per_sequence: self.shape.blocks as usize,
             exits: self.shape.nodes as usize + 1,
             skip_bytes: self.shape.skip_bytes as usize,
             leaf_width: self.shape.leaf_width as usize,
-        };
+        }
+    }
+
+    fn leaves(&self, backend: Backend, lane_group: usize, tiles: usize, scratch: &mut Scratch) {
+        let exits = self.exit_tables(lane_group);
         let lanes = &scratch.lane_exits.expose()[..tiles];
         let skips = &mut scratch.skips.expose_mut()[..tiles];
         let sums = tiles * self.shape.outputs();
@@ -198,13 +233,13 @@ fn rows_of(tile: usize, count: usize) -> usize {
     TILE.min(count - tile * TILE)
 }
 
-/// Keys of the rows; the last tile is filled up with the key of zero.
+/// Keys of the rows; those up to `held` are filled up with the key of zero.
 fn order_keys(
     backend: Backend,
     rows: &Rows,
     first: usize,
     count: usize,
-    tiles: usize,
+    held: usize,
     scratch: &mut Scratch,
 ) {
     let features = rows.features();
@@ -212,7 +247,7 @@ fn order_keys(
     macro_rules! keys_with {
         ($kernel:ident, $values:ident, $keys:ident) => {{
             let values = &$values.expose()[first * features..][..count * features];
-            let keys = &mut $keys.expose_mut()[..tiles * TILE * words];
+            let keys = &mut $keys.expose_mut()[..held * words];
             let (keys, rest) = keys.split_at_mut(count * words);
             kernel::$kernel(backend, features, values, keys);
             rest.fill(Words::default());

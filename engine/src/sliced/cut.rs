@@ -35,8 +35,10 @@ pub(super) struct Layout<'a> {
     pub(super) values: Vec<Line>,
     /// Most blocks of a tree: as many masks.
     pub(super) masks: usize,
-    /// Cycles of all trees.
-    pub(super) cycles: u64,
+    /// Cycles of all trees' nodes, blocks and codes.
+    pub(super) code_cycles: u64,
+    /// Cycles of all trees' leaf values.
+    pub(super) leaf_cycles: u64,
     lines: usize,
 }
 
@@ -67,7 +69,8 @@ impl<'a> Layout<'a> {
             nodes: Vec::new(),
             values: Vec::new(),
             masks: 1,
-            cycles: 0,
+            code_cycles: 0,
+            leaf_cycles: 0,
             lines: 0,
         }
     }
@@ -86,7 +89,6 @@ impl<'a> Layout<'a> {
             return None;
         }
         self.masks = self.masks.max(cuts.len());
-        self.cycles += self.subtree(&subtrees, tree.root).cost;
         // deepest first: then each block's places begin at a multiple of their number
         cuts.sort_by_key(|cut| std::cmp::Reverse(cut.depth));
         let places: usize = cuts.iter().map(|cut| 1 << cut.depth).sum();
@@ -94,6 +96,9 @@ impl<'a> Layout<'a> {
         if lines > MAX_LINES {
             return None;
         }
+        let leaves = self.leaves(places as u64);
+        self.leaf_cycles += leaves;
+        self.code_cycles += self.subtree(&subtrees, tree.root).cost.saturating_sub(leaves);
         let laid_out = SlicedTree {
             splits: [to_u32(splits)?, to_u32(self.splits.len() - splits)?],
             block: to_u32(self.blocks.len())?,
@@ -148,10 +153,15 @@ impl<'a> Layout<'a> {
 
     /// A subtree as one block: its nodes, and its part of the lines that every row looks up.
     fn block(&self, height: usize, leaves: usize) -> Subtree {
-        let bytes = self.shape.leaf_width as u64 * self.shape.sum.value_bytes() as u64;
         let places = 1u64 << height;
-        let cost = BLOCK + places * 3 / 2 + places * (bytes + 2) / 8;
+        let cost = BLOCK + places * 3 / 2 + self.leaves(places);
         Subtree { height, leaves, cost, whole: true }
+    }
+
+    /// Cycles of looking up the values of so many places for eight tiles of rows.
+    fn leaves(&self, places: u64) -> u64 {
+        let bytes = self.shape.leaf_width as u64 * self.shape.sum.value_bytes() as u64;
+        places * (bytes + 2) / 8
     }
 
     /// Parts a tree into blocks.

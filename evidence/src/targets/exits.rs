@@ -7,8 +7,9 @@ use crate::models::{HOSTILE, MODELS, ModelClass, Recipe};
 use crate::numbers::Numbers;
 use crate::plain::{bytes_of, view, view_mut};
 use crate::target::{Profile, Target};
-use engine::kernel::{Exits, LeafTiles, interval_max, interval_max_rows};
+use engine::kernel::{Exits, LeafRow, LeafTiles, interval_max, interval_max_rows};
 use engine::kernel::{leaf_sum_f32, leaf_sum_f64, leaf_sum_i64, leaf_sum_u32};
+use engine::kernel::{leaf_sum_row_f32, leaf_sum_row_f64, leaf_sum_row_i64, leaf_sum_row_u32};
 use engine::shape::StepShape;
 use engine::{CompileOptions, LabelRule, Link, Precision};
 
@@ -35,34 +36,41 @@ fn class(pages: usize) -> ModelClass {
 
 pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
     for pages in [1, 2] {
-        kernel(targets, paged("interval_max", pages), backend, Profile::Strict, move |backend| {
-            let class = class(pages);
-            let StepShape::Rank(rank) = class.shape.steps[0] else { panic!("a forest") };
-            let slots = rank.slots as usize;
-            assert_eq!(slots > 64, pages > 1, "{slots} slots");
-            // the portable lookups are long; other backends take as many rows at once
-            let portable = backend.name() == "portable";
-            let rows = if pages > 1 && portable { ROWS / 2 } else { ROWS };
-            let layout = Layout::default()
-                .with(Class::Model, class.sections[0][NODES].len())
-                .with(Class::Model, 64)
-                .with(Class::Rows, rows * slots.div_ceil(64) * 64)
-                .with(Class::Output, 64 * 64);
-            let inside = layout.clone();
-            region(
-                layout,
-                choices(Profile::Strict, class.sections.len()),
-                |c| {
-                    let ranks = bytes(c, rows * slots.div_ceil(64) * 64);
-                    vec![section(&class, c, NODES), section(&class, c, ENDS), ranks]
-                },
-                Box::new(move |buffer| {
-                    let [nodes, end, ranks, exits] = inside.split(buffer);
-                    let exits = &mut view_mut(exits)[0];
-                    interval_max(backend, view(nodes), &view(end)[0], view(ranks), slots, exits);
-                }),
-            )
-        });
+        for one_row in [false, true] {
+            let name = paged(if one_row { "interval_max+row" } else { "interval_max" }, pages);
+            kernel(targets, name, backend, Profile::Strict, move |backend| {
+                let class = class(pages);
+                let StepShape::Rank(rank) = class.shape.steps[0] else { panic!("a forest") };
+                let slots = rank.slots as usize;
+                assert_eq!(slots > 64, pages > 1, "{slots} slots");
+                // the portable lookups are long; other backends take as many rows at once
+                let portable = backend.name() == "portable";
+                let rows = match (one_row, pages > 1 && portable) {
+                    (true, _) => 1,
+                    (false, true) => ROWS / 2,
+                    (false, false) => ROWS,
+                };
+                let layout = Layout::default()
+                    .with(Class::Model, class.sections[0][NODES].len())
+                    .with(Class::Model, 64)
+                    .with(Class::Rows, rows * slots.div_ceil(64) * 64)
+                    .with(Class::Output, 64 * 64);
+                let inside = layout.clone();
+                region(
+                    layout,
+                    choices(Profile::Strict, class.sections.len()),
+                    |c| {
+                        let ranks = bytes(c, rows * slots.div_ceil(64) * 64);
+                        vec![section(&class, c, NODES), section(&class, c, ENDS), ranks]
+                    },
+                    Box::new(move |buffer| {
+                        let [nodes, end, ranks, exits] = inside.split(buffer);
+                        let (nodes, end, exits) = (view(nodes), &view(end)[0], view_mut(exits));
+                        interval_max(backend, nodes, end, view(ranks), slots, exits);
+                    }),
+                )
+            });
+        }
         let name = paged("interval_max_rows", pages);
         kernel(targets, name, backend, Profile::DataOblivious, move |backend| {
             let class = class(pages);
@@ -89,12 +97,12 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
         });
     }
     macro_rules! sums {
-        ($kernel:ident, $value:ty, $leaf:expr) => {
+        ($kernel:ident, $row:ident, $value:ty, $leaf:expr) => {
             for profile in [Profile::Strict, Profile::DataOblivious] {
                 for case in CASES {
                     let name = format!("{}{}", stringify!($kernel), case.name);
                     kernel(targets, name, backend, profile, move |backend| {
-                        let layout = case.layout(size_of::<$value>());
+                        let layout = case.layout(size_of::<$value>(), 64 * 64);
                         let inside = layout.clone();
                         let values = |c: &Choice| {
                             let start: [$value; 64] =
@@ -130,14 +138,53 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
                             }),
                         )
                     });
+                    let name = format!("{}{}", stringify!($row), case.name);
+                    kernel(targets, name, backend, profile, move |backend| {
+                        let layout = case.layout(size_of::<$value>(), 64);
+                        let inside = layout.clone();
+                        let values = |c: &Choice| {
+                            let start: [$value; 64] =
+                                std::array::from_fn(|at| $leaf(c.number as usize + at));
+                            let sums = vec![start; case.width];
+                            vec![
+                                case.tables::<$value>(c.model, $leaf),
+                                bytes(c, 64),
+                                bytes(c, 128),
+                                bytes_of(&sums),
+                            ]
+                        };
+                        region(
+                            layout,
+                            choices(profile, MODELS + HOSTILE),
+                            values,
+                            Box::new(move |buffer| {
+                                let [tables, exits, skips, sums] = inside.split(buffer);
+                                let exit_tables = Exits {
+                                    tables: view(tables),
+                                    first_block: case.first,
+                                    blocks_per_sequence: case.blocks + case.first,
+                                    exits: case.exits,
+                                    skip_bytes: case.skip,
+                                    leaf_width: case.width,
+                                };
+                                let row = LeafRow {
+                                    exits: &view(exits)[0],
+                                    skip: &mut view_mut(skips)[0],
+                                    sums: view_mut::<[$value; 64]>(sums),
+                                };
+                                $row(backend, exit_tables, row);
+                            }),
+                        )
+                    });
                 }
             }
         };
     }
-    sums!(leaf_sum_f32, f32, |at| LEAVES[at % LEAVES.len()] as f32);
-    sums!(leaf_sum_f64, f64, |at| LEAVES[at % LEAVES.len()]);
-    sums!(leaf_sum_i64, i64, |at| Numbers::new(at as u64).word().cast_signed() >> 8);
-    sums!(leaf_sum_u32, u32, |at| 3 * at as u32 + 1);
+    sums!(leaf_sum_f32, leaf_sum_row_f32, f32, |at| LEAVES[at % LEAVES.len()] as f32);
+    sums!(leaf_sum_f64, leaf_sum_row_f64, f64, |at| LEAVES[at % LEAVES.len()]);
+    sums!(leaf_sum_i64, leaf_sum_row_i64, i64, |at| Numbers::new(at as u64).word().cast_signed()
+        >> 8);
+    sums!(leaf_sum_u32, leaf_sum_row_u32, u32, |at| 3 * at as u32 + 1);
 }
 
 /// Leaf values that a program may hold: zeros, large and small ones.
@@ -167,11 +214,12 @@ impl Case {
         self.exits.div_ceil(64)
     }
 
-    fn layout(self, value: usize) -> Layout {
+    /// `exits`: bytes of the rows' exits.
+    fn layout(self, value: usize, exits: usize) -> Layout {
         let planes = self.skip + self.width * value;
         Layout::default()
             .with(Class::Model, self.blocks * planes * self.lines() * 64)
-            .with(Class::Rows, 64 * 64)
+            .with(Class::Rows, exits)
             .with(Class::Rows, 128)
             .with(Class::Rows, self.width * 64 * value)
     }

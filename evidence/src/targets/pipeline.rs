@@ -46,7 +46,7 @@ struct Case {
     long: bool,
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 12] = [
     Case { name: "margin", class: narrow, output: Output::Margin, rows: 2, long: true },
     Case { name: "label", class: narrow, output: Output::Label, rows: 2, long: false },
     Case { name: "probability", class: wide, output: Output::Probability, rows: 2, long: false },
@@ -56,6 +56,9 @@ const CASES: [Case; 9] = [
     Case { name: "softmax", class: softmax, output: Output::Label, rows: 70, long: true },
     Case { name: "pages", class: pages, output: Output::Margin, rows: 3, long: true },
     Case { name: "blocks", class: blocks, output: Output::Margin, rows: 3, long: true },
+    Case { name: "row", class: narrow, output: Output::Label, rows: 1, long: false },
+    Case { name: "row-pages", class: pages, output: Output::Margin, rows: 1, long: true },
+    Case { name: "row-blocks", class: blocks, output: Output::Margin, rows: 1, long: true },
 ];
 
 fn with(profile: engine::Profile, mut recipe: Recipe) -> ModelClass {

@@ -7,7 +7,9 @@ use crate::numbers::Numbers;
 use crate::plain::{bytes_of, view, view_mut};
 use crate::rows::{values_f32, values_f64};
 use crate::target::{Profile, Target};
-use engine::kernel::{Slots, TILE, rank_f32, rank_f64, rank_rows, row_words, transpose};
+use engine::kernel::{
+    Slots, TILE, rank_f32, rank_f64, rank_row_f32, rank_row_f64, rank_rows, row_words, transpose,
+};
 use engine::shape::StepShape;
 use engine::{CompileOptions, LabelRule, Link, Precision};
 use ops::{Words, key_f32, key_f64};
@@ -32,62 +34,53 @@ fn class(precision: Precision) -> ModelClass {
 }
 
 pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
-    for profile in [Profile::Strict, Profile::DataOblivious] {
-        kernel(targets, "rank_f32", backend, profile, move |backend| {
-            let class = class(Precision::F32);
-            let layout = layout(&class, 64);
-            let inside = layout.clone();
-            let keys = |c: &Choice| {
-                let thresholds = &class.thresholds[c.model];
-                let values = values_f32(c.rows, thresholds, TILE * FEATURES, c.number);
-                let words = row_words(FEATURES);
-                let mut keys = vec![Words::<i32>::default(); TILE * words];
-                for (row, keys) in values.chunks(FEATURES).zip(keys.chunks_mut(words)) {
-                    for (at, &value) in row.iter().enumerate() {
-                        keys[at / 16].0[at % 16] = key_f32(value);
-                    }
-                }
-                bytes_of(&keys)
-            };
-            region(
-                layout,
-                choices(profile, class.sections.len()),
-                |c| vec![section(&class, c, HEADS), section(&class, c, TABLES), keys(c)],
-                Box::new(move |buffer| {
-                    let [heads, tables, keys, ranks] = inside.split(buffer);
-                    let slots = Slots { heads: view(heads), tables: view(tables) };
-                    rank_f32(backend, slots, TILE, view(keys), view_mut(ranks));
-                }),
-            )
-        });
-        kernel(targets, "rank_f64", backend, profile, move |backend| {
-            let class = class(Precision::F64);
-            let layout = layout(&class, 128);
-            let inside = layout.clone();
-            let keys = |c: &Choice| {
-                let thresholds = &class.thresholds[c.model];
-                let values = values_f64(c.rows, thresholds, TILE * FEATURES, c.number);
-                let words = row_words(FEATURES);
-                let mut keys = vec![Words::<i64>::default(); TILE * words];
-                for (row, keys) in values.chunks(FEATURES).zip(keys.chunks_mut(words)) {
-                    for (at, &value) in row.iter().enumerate() {
-                        keys[at / 16].0[at % 16] = key_f64(value);
-                    }
-                }
-                bytes_of(&keys)
-            };
-            region(
-                layout,
-                choices(profile, class.sections.len()),
-                |c| vec![section(&class, c, HEADS), section(&class, c, TABLES), keys(c)],
-                Box::new(move |buffer| {
-                    let [heads, tables, keys, ranks] = inside.split(buffer);
-                    let slots = Slots { heads: view(heads), tables: view(tables) };
-                    rank_f64(backend, slots, TILE, view(keys), view_mut(ranks));
-                }),
-            )
-        });
+    macro_rules! ranks {
+        ($name:literal, $key:ty, $precision:expr, $values:ident, $to_key:ident, $rows:expr, $run:expr) => {
+            for profile in [Profile::Strict, Profile::DataOblivious] {
+                kernel(targets, $name, backend, profile, move |backend| {
+                    let class = class($precision);
+                    let words = row_words(FEATURES);
+                    let layout = layout(&class, $rows, size_of::<Words<$key>>());
+                    let inside = layout.clone();
+                    let keys = |c: &Choice| {
+                        let thresholds = &class.thresholds[c.model];
+                        let values = $values(c.rows, thresholds, $rows * FEATURES, c.number);
+                        let mut keys = vec![Words::<$key>::default(); $rows * words];
+                        for (row, keys) in values.chunks(FEATURES).zip(keys.chunks_mut(words)) {
+                            for (at, &value) in row.iter().enumerate() {
+                                keys[at / 16].0[at % 16] = $to_key(value);
+                            }
+                        }
+                        bytes_of(&keys)
+                    };
+                    region(
+                        layout,
+                        choices(profile, class.sections.len()),
+                        |c| vec![section(&class, c, HEADS), section(&class, c, TABLES), keys(c)],
+                        Box::new(move |buffer| {
+                            let [heads, tables, keys, ranks] = inside.split(buffer);
+                            let slots: Slots<'_, $key> =
+                                Slots { heads: view(heads), tables: view(tables) };
+                            $run(backend, slots, view(keys), ranks);
+                        }),
+                    )
+                });
+            }
+        };
     }
+    let (narrow, wide) = (Precision::F32, Precision::F64);
+    ranks!("rank_f32", i32, narrow, values_f32, key_f32, TILE, |backend, slots, keys, ranks| {
+        rank_f32(backend, slots, TILE, keys, view_mut(ranks));
+    });
+    ranks!("rank_f64", i64, wide, values_f64, key_f64, TILE, |backend, slots, keys, ranks| {
+        rank_f64(backend, slots, TILE, keys, view_mut(ranks));
+    });
+    ranks!("rank_row_f32", i32, narrow, values_f32, key_f32, 1, |backend, slots, keys, ranks| {
+        rank_row_f32(backend, slots, keys, view_mut(ranks));
+    });
+    ranks!("rank_row_f64", i64, wide, values_f64, key_f64, 1, |backend, slots, keys, ranks| {
+        rank_row_f64(backend, slots, keys, view_mut(ranks));
+    });
     for pages in [1, 2] {
         kernel(targets, paged("rank_rows", pages), backend, Profile::Both, move |backend| {
             let layout = Layout::default()
@@ -136,11 +129,11 @@ pub(super) fn bytes(choice: &Choice, count: usize) -> Vec<u8> {
     }
 }
 
-fn layout(class: &ModelClass, word_bytes: usize) -> Layout {
+fn layout(class: &ModelClass, rows: usize, word_bytes: usize) -> Layout {
     let StepShape::Rank(rank) = class.shape.steps[0] else { panic!("a forest") };
     Layout::default()
         .with(Class::Model, class.sections[0][HEADS].len())
         .with(Class::Model, class.sections[0][TABLES].len())
-        .with(Class::Rows, TILE * row_words(FEATURES) * word_bytes)
-        .with(Class::Output, (rank.slots as usize).div_ceil(64) * 64 * 64)
+        .with(Class::Rows, rows * row_words(FEATURES) * word_bytes)
+        .with(Class::Output, (rank.slots as usize).div_ceil(64) * rows * 64)
 }

@@ -128,10 +128,14 @@ impl Avx2 {
     /// [`KeyLanes::pick_keys`] for keys of 32 bits: each eight keys of a row are looked up, and each
     /// lane keeps what it found in its own eight.
     #[inline(always)]
-    fn pick_32(self, rows: &[Words<i32>], index: [__m256i; 2]) -> [[__m256i; 2]; 16] {
-        let words = rows.len() / 16;
+    fn pick_32<const ROWS: usize>(
+        self,
+        rows: &[Words<i32>],
+        index: [__m256i; 2],
+    ) -> [[__m256i; 2]; ROWS] {
+        let words = rows.len() / ROWS;
         let eights = each!(2, H => with_token!(_mm256_srli_epi32::<3>(index[H])));
-        let mut picked = [[with_token!(_mm256_setzero_si256()); 2]; 16];
+        let mut picked = [[with_token!(_mm256_setzero_si256()); 2]; ROWS];
         for (row, picked) in picked.iter_mut().enumerate() {
             for (number, word) in rows[row * words..][..words].iter().enumerate() {
                 for (half, keys) in load_raw::<_, 2>(word).into_iter().enumerate() {
@@ -528,7 +532,11 @@ macro_rules! key_lanes {
             }
 
             #[inline(always)]
-            fn pick_keys(self, rows: &[Words<$key>], index: Self::Keys) -> [Self::Keys; 16] {
+            fn pick_keys<const ROWS: usize>(
+                self,
+                rows: &[Words<$key>],
+                index: Self::Keys,
+            ) -> [Self::Keys; ROWS] {
                 $pick(self, rows, index)
             }
 

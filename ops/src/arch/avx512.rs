@@ -315,10 +315,14 @@ impl KeyLanes<i32> for Avx512 {
     }
 
     #[inline(always)]
-    fn pick_keys(self, rows: &[Words<i32>], index: Self::Keys) -> [Self::Keys; 16] {
-        let words = rows.len() / 16;
+    fn pick_keys<const ROWS: usize>(
+        self,
+        rows: &[Words<i32>],
+        index: Self::Keys,
+    ) -> [Self::Keys; ROWS] {
+        let words = rows.len() / ROWS;
         let window = with_token!(_mm512_srli_epi32::<5>(index));
-        let mut picked = [with_token!(_mm512_setzero_si512()); 16];
+        let mut picked = [with_token!(_mm512_setzero_si512()); ROWS];
         for pair in 0..words / 2 {
             let here = with_token!(_mm512_cmpeq_epi32_mask(window, _mm512_set1_epi32(pair as i32)));
             for (row, picked) in picked.iter_mut().enumerate() {
@@ -556,13 +560,17 @@ impl KeyLanes<i64> for Avx512 {
     }
 
     #[inline(always)]
-    fn pick_keys(self, rows: &[Words<i64>], index: Self::Keys) -> [Self::Keys; 16] {
-        let words = rows.len() / 16;
+    fn pick_keys<const ROWS: usize>(
+        self,
+        rows: &[Words<i64>],
+        index: Self::Keys,
+    ) -> [Self::Keys; ROWS] {
+        let words = rows.len() / ROWS;
         let window = [
             with_token!(_mm512_srli_epi64::<4>(index[0])),
             with_token!(_mm512_srli_epi64::<4>(index[1])),
         ];
-        let mut picked = [[with_token!(_mm512_setzero_si512()); 2]; 16];
+        let mut picked = [[with_token!(_mm512_setzero_si512()); 2]; ROWS];
         for word in 0..words {
             let number = with_token!(_mm512_set1_epi64(word as i64));
             for (row, picked) in picked.iter_mut().enumerate() {

@@ -297,7 +297,11 @@ macro_rules! key_lanes {
             }
 
             #[inline(always)]
-            fn pick_keys(self, rows: &[Words<$key>], index: Self::Keys) -> [Self::Keys; 16] {
+            fn pick_keys<const ROWS: usize>(
+                self,
+                rows: &[Words<$key>],
+                index: Self::Keys,
+            ) -> [Self::Keys; ROWS] {
                 scan_keys(self, rows, index)
             }
 

@@ -237,18 +237,21 @@ struct RankOps<'a, K: crate::Key> {
 macro_rules! rank_test {
     ($name:ident, $key:ty) => {
         impl Kernel for &RankOps<'_, $key> {
-            /// Picked keys (transposed, low bytes), and counts.
+            /// Picked keys (transposed, low bytes; the first row's alone as the last), and counts.
             type Output = (Vec<[u8; 16]>, Vec<[u8; 16]>);
             #[inline(always)]
             fn run<L: Lanes>(self, l: L) -> Self::Output {
                 let index = l.load_keys(self.index);
-                let picked = KeyLanes::<$key>::pick_keys(l, self.rows, index);
+                let picked = KeyLanes::<$key>::pick_keys::<16>(l, self.rows, index);
+                let row = &self.rows[..self.rows.len() / 16];
+                let [first] = KeyLanes::<$key>::pick_keys::<1>(l, row, index);
                 let turned = KeyLanes::<$key>::transpose_keys(l, picked);
                 let [a, b, c, d] = self.keys;
                 let keys = [a, b, c, d].map(|words| l.load_keys(words));
                 let counts = KeyLanes::<$key>::count_at_most(l, self.table, keys);
                 let bytes = |keys| KeyLanes::<$key>::low_bytes(l, keys);
-                (turned.map(bytes).to_vec(), counts.map(bytes).to_vec())
+                let picked = turned.map(bytes).into_iter().chain([bytes(first)]).collect();
+                (picked, counts.map(bytes).to_vec())
             }
         }
 
@@ -279,7 +282,7 @@ macro_rules! rank_test {
                 }
                 let keys: [Words<$key>; 4] =
                     std::array::from_fn(|_| Words(std::array::from_fn(|_| next(600))));
-                let turned: Vec<[u8; 16]> = (0..16)
+                let mut turned: Vec<[u8; 16]> = (0..16)
                     .map(|lane| {
                         std::array::from_fn(|row| {
                             let at = index.0[lane] as usize;
@@ -287,6 +290,7 @@ macro_rules! rank_test {
                         })
                     })
                     .collect();
+                turned.push(std::array::from_fn(|lane| turned[lane][0]));
                 let counts: Vec<[u8; 16]> = keys
                     .iter()
                     .map(|keys| {

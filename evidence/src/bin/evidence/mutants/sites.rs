@@ -60,8 +60,24 @@ const ALL_SUMS: &[&str] = &[
     "leaf_sum_u32+skip2",
     "leaf_sum_f32+pages",
     "leaf_sum_u32+pages",
+    "leaf_sum_row_f32",
+    "leaf_sum_row_f64",
+    "leaf_sum_row_i64",
+    "leaf_sum_row_u32",
+    "leaf_sum_row_f32+skip1",
+    "leaf_sum_row_f64+skip1",
+    "leaf_sum_row_i64+skip1",
+    "leaf_sum_row_u32+skip1",
+    "leaf_sum_row_f32+skip2",
+    "leaf_sum_row_u32+skip2",
+    "leaf_sum_row_f32+pages",
+    "leaf_sum_row_u32+pages",
 ];
+const ROW_SUMS: &[&str] =
+    &["leaf_sum_row_f32", "leaf_sum_row_f64", "leaf_sum_row_i64", "leaf_sum_row_u32"];
+const ROW_SKIPS: &[&str] = &["leaf_sum_row_f32+skip2", "leaf_sum_row_f64+skip1"];
 const RANKS: &[&str] = &["rank_f32", "rank_f64"];
+const ROW_RANKS: &[&str] = &["rank_row_f32", "rank_row_f64"];
 const EXPONENTIALS: &[&str] =
     &["link+sigmoid+f32", "link+one-versus-rest+f64", "link+exp+f32", "link+softmax+f64"];
 const RECIPROCALS: &[&str] = &["link+sigmoid+f64", "link+one-versus-rest+f32", "link+softmax+f32"];
@@ -140,9 +156,9 @@ sites! {
         secret "u64::from(l.low_bytes(*block)[0])", exit "continue;", in &["columns_f32", "columns_f64"];
 "engine/src/kernel/interval_max.rs":
     after "let rank = l.lookup(ranks, self.slots, slot);",
-        secret lane!("rank"), exit "continue;", in &["interval_max"];
+        secret lane!("rank"), exit "continue;", in &["interval_max"], shared &["interval_max+row"];
     after "for (e, ranks) in e.iter_mut().zip(rows) {",
-        secret lane!("*e"), exit "break;", in &["interval_max"];
+        secret lane!("*e"), exit "break;", in &["interval_max+row"], shared &["interval_max"];
     after "let table = &rows[row * lines + line];",
         secret lane!("*rank"), exit "continue;", in &["interval_max+pages"];
     after "let here = l.equal(page, l.splat(line as u8));",
@@ -160,6 +176,10 @@ sites! {
 "engine/src/kernel/leaf_sum.rs":
     after "let exit = l.load(&exit[lane]);",
         secret lane!("exit"), exit "continue;", in SUMS, shared ALL_SUMS;
+    after "for (block, &exit) in exits.blocks::<V>().zip(&row.exits.0) {",
+        secret "u64::from(exit)", exit "continue;", in ROW_SKIPS, shared ALL_SUMS;
+    after "for (tables, &exit) in tables.zip(&row.exits.0[done..][..here]) {",
+        secret "u64::from(exit)", exit "continue;", in ROW_SUMS, shared ALL_SUMS;
     after "let borrow = l.equal(low, zero);",
         secret lane!("low"), exit "return counts;", in SKIPS, shared ALL_SUMS;
     after "let page = l.and(exit, l.splat(0xc0));",
@@ -212,12 +232,19 @@ sites! {
     after "let rest = rest << 4;",
         secret "(rest >> 4).cast_unsigned()", exit "return 1.0;", in &["divide_f64"], shared RECIPROCALS;
 "engine/src/kernel/rank.rs":
-    after "let missing = l.keys_or(l.keys_equal(*key, nan), inside);",
-        secret "u64::from(l.low_bytes(missing)[0])", exit "continue;", in RANKS;
+    after "let missing = l.keys_or(l.keys_equal(keys, nan), inside);",
+        secret "u64::from(l.low_bytes(missing)[0])", exit "return keys;", in RANKS, shared ROW_RANKS;
     after "let counts = l.count_at_most(table, keys);",
         secret "u64::from(l.low_bytes(counts[0])[0])", exit "continue;", in RANKS;
-    after "let mut picked = l.pick_keys(rows, source);",
+    after "let mut picked = l.pick_keys::<16>(rows, source);",
         secret "u64::from(l.low_bytes(picked[0])[0])", exit "continue;", in RANKS;
+"engine/src/kernel/rank_row.rs":
+    after "let [picked] = l.pick_keys::<1>(keys, l.load_keys(source));",
+        secret "u64::from(l.low_bytes(picked)[0])", exit "continue;", in ROW_RANKS;
+    after "let at_most = l.keys_and(l.keys_at_least(key, l.load_keys(first)), used);",
+        secret "u64::from(l.low_bytes(at_most)[1])", exit "continue;", in ROW_RANKS;
+    after "negative = l.keys_sub(negative, lanes);",
+        secret "u64::from(l.low_bytes(negative)[0])", exit "break;", in ROW_RANKS;
 "engine/src/kernel/transpose.rs":
     after "l.transpose(planes, &mut turned);",
         secret "u64::from(turned[0].0[0])", exit "continue;", in &["rank_rows", "rank_rows+pages"];
@@ -391,7 +418,7 @@ swaps! {
 "barrier removed" in "ops/src/arch/avx2.rs":
     "        asm!(\"/* {0} */\", inout(ymm_reg) mask, options(pure, nomem, nostack, preserves_flags));"
     => "        let _ = \"no barrier\";",
-    in &["rank_f32"], shared &["rank_f64"];
+    in &["rank_f32"], shared &["rank_f64", "rank_row_f32", "rank_row_f64"];
 "max to branch" in "ops/src/arch/avx2.rs":
     "                let stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(x[H], t[H]), _mm256_setzero_si256());"
     => "                let stays = _mm256_cmpeq_epi8(_mm256_subs_epu8(x[H], t[H]), _mm256_setzero_si256());\n                if _mm256_movemask_epi8(stays) == -1 { std::hint::black_box(1u8); }",
@@ -406,6 +433,8 @@ swaps! {
 const LOOKUPS: &[&str] = &[
     "interval_max",
     "interval_max+pages",
+    "interval_max+row",
+    "interval_max+row+pages",
     "interval_max_rows",
     "interval_max_rows+pages",
     "leaf_sum_f32",
