@@ -18,12 +18,33 @@ impl Numbers {
     }
 }
 
+/// Complete trees, whose splits are at random.
+#[derive(Clone, Copy)]
+pub struct Complete {
+    /// Trees, over all classes.
+    pub trees: usize,
+    /// Splits from the root to a leaf.
+    pub depth: u32,
+    /// Features.
+    pub features: u32,
+    /// Different thresholds that a feature may have.
+    pub thresholds: u64,
+    /// Classes, between which the trees are dealt; 1 for a regression.
+    pub classes: u32,
+}
+
 /// Complete trees: `trees` of `depth` over `features`, about 200 thresholds a feature.
 pub fn complete_trees(trees: usize, depth: u32, features: u32) -> Model {
+    complete(Complete { trees, depth, features, thresholds: 200, classes: 1 })
+}
+
+/// A model of complete trees.
+pub fn complete(shape: Complete) -> Model {
+    let Complete { trees, depth, features, thresholds, classes } = shape;
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
     let splits = (1u32 << depth) - 1;
-    let build = |numbers: &mut Numbers| Tree {
-        output: 0,
+    let build = |numbers: &mut Numbers, output: u32| Tree {
+        output,
         root: Child::Split(0),
         splits: (0..splits)
             .map(|node| {
@@ -32,7 +53,7 @@ pub fn complete_trees(trees: usize, depth: u32, features: u32) -> Model {
                 };
                 Split {
                     feature: (numbers.next() % u64::from(features)) as u32,
-                    threshold: (numbers.next() % 200) as f64 / 200.0,
+                    threshold: f64::from((numbers.next() % thresholds) as f32 / thresholds as f32),
                     compare: Compare::Less,
                     missing: Missing::NanLeft,
                     left: child(2 * node + 1),
@@ -55,10 +76,10 @@ pub fn complete_trees(trees: usize, depth: u32, features: u32) -> Model {
         },
         compare_at: Precision::F32,
         missing_value: None,
-        outputs: 1,
+        outputs: classes,
         leaf_width: 1,
-        trees: (0..trees).map(|_| build(&mut numbers)).collect(),
-        base: vec![0.0],
+        trees: (0..trees).map(|tree| build(&mut numbers, tree as u32 % classes)).collect(),
+        base: vec![0.0; classes as usize],
         sum_at: Precision::F32,
         average: None,
         link: Link::Identity,
