@@ -11,7 +11,9 @@ use engine::{
     Purpose, RowValues, Rows, Schema, Scores, ShapeClass, SumMode,
 };
 use models::{ImportOptions, Iterations};
+use protocol::Sha384;
 use protocol::agreement::{Agreement, Reading, facts, readings};
+use protocol::attestation::{Document, Measurements, Root};
 use protocol::frame::{HEADER, Header, Kind};
 use protocol::message::{RawRequest, Reply};
 use protocol::receipt::Receipt;
@@ -26,6 +28,7 @@ pub(crate) fn run(target: &str, bytes: &[u8]) {
         "rule" => rule(bytes),
         "agreement" => agreement(bytes),
         "message" => message(bytes),
+        "attestation" => attestation(bytes),
         other => panic!("no target {other}"),
     }
 }
@@ -281,4 +284,13 @@ fn one_line(text: &str) {
     assert!(!text.chars().any(char::is_control), "more than a line: {text:?}");
     assert!(text.len() < 2000, "too long a line: {text:?}");
     assert!(!text.contains("panicked"), "{text:?}");
+}
+
+/// An attestation document. None that is invented is valid, at its own time or any other.
+fn attestation(bytes: &[u8]) {
+    let Ok(document) = Document::read(bytes) else { return };
+    let time = document.claimed_time();
+    let root = Root::aws().expect("the root is a certificate");
+    let expected = Measurements::new([(0, Sha384([1; 48]))]).expect("PCR0 is among them");
+    assert!(document.verify(&root, &expected, time).is_err(), "a forged document");
 }

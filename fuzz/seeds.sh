@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 bin=${TAUTOCHRONE_BIN:-target/release/tautochrone}
 bin=$(realpath "$bin")
 corpus=fuzz/corpus
-mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule,agreement,message}
+mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule,agreement,message,attestation}
 cp models/testdata/xgboost-*.json "$corpus/xgboost/"
 cp models/testdata/lightgbm-*.txt "$corpus/lightgbm/"
 cp models/testdata/sklearn-*.json "$corpus/sklearn/"
@@ -52,4 +52,6 @@ head -c 16 /dev/zero >"$corpus/message/status"
 head -c 80 /dev/zero >"$corpus/message/score"
 head -c 552 /dev/zero >"$corpus/message/reply"
 { printf "\\x01"; head -c 415 /dev/zero; } >"$corpus/message/receipt"
+# real documents are not ours to commit: they are seeds where they are
+cp ../shared/vectors/attestation/*.cbor "$corpus/attestation/" 2>/dev/null || true
 find "$corpus" -type f | wc -l

@@ -6,4 +6,5 @@
 
 pub mod agreement;
 pub mod data;
+pub mod hex;
 pub mod rule;

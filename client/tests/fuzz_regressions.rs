@@ -6,7 +6,7 @@ mod bodies;
 
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 11] = [
     "xgboost",
     "lightgbm",
     "sklearn",
@@ -17,6 +17,7 @@ const TARGETS: [&str; 10] = [
     "rule",
     "agreement",
     "message",
+    "attestation",
 ];
 
 #[test]
@@ -56,6 +57,7 @@ fn the_bodies_take_whole_files() {
     }
     bodies::run("csv", b"a,b,id,note\n1,NA,x,y\n");
     bodies::run("message", &[0; 552]);
+    bodies::run("attestation", &[0x84, 0x44, 0xa1, 0x01, 0x38, 0x22, 0xa0, 0x40, 0x40]);
 }
 
 fn root() -> PathBuf {

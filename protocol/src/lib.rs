@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agreement;
+pub mod attestation;
 mod bytes;
 mod code;
 mod commitment;

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::AgreementFileError;
+use crate::hex;
 
 pub(super) type Result<T> = std::result::Result<T, AgreementFileError>;
 
@@ -281,18 +282,13 @@ impl<'a> Value<'a> {
     /// Bytes as the hex digits of a text, which is a part of this value.
     pub(super) fn hex_of<const N: usize>(&self, text: &str, what: &str) -> Result<[u8; N]> {
         let expected = 2 * N;
-        let digits: Option<Vec<u8>> =
-            text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
-        let found = match digits {
-            Some(digits) if digits.len() == expected => {
-                let mut bytes = [0; N];
-                for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-                    *byte = pair[0] << 4 | pair[1];
-                }
-                return Ok(bytes);
-            }
-            Some(digits) => format!("{} digits", digits.len()),
-            None => format!("{:?}", short(text)),
+        if let Some(bytes) = hex::decode(text).and_then(|bytes| bytes.try_into().ok()) {
+            return Ok(bytes);
+        }
+        let found = if text.chars().all(|c| c.is_ascii_hexdigit()) {
+            format!("{} digits", text.len())
+        } else {
+            format!("{:?}", short(text))
         };
         Err(self.refuse(format!(
             "must be {what}, {expected} hex digits, found {found}: copy the whole digest"

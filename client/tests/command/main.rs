@@ -1,6 +1,7 @@
 //! The command `tautochrone` as a person runs it: flags, files, exit codes, one line of error.
 
 mod agreement;
+mod attest;
 mod bench;
 mod demo;
 // `ulimit -v` binds on Linux only

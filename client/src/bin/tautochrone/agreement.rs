@@ -200,7 +200,8 @@ fn diff(arguments: &Diff) -> Result<(), Failure> {
     }
 }
 
-fn load(path: &Path) -> Result<Agreement, Failure> {
+/// Reads an agreement in TOML.
+pub(crate) fn load(path: &Path) -> Result<Agreement, Failure> {
     read(path).map_err(|error| match error {
         AgreementFileError::Io(_) => Failure::Io(format!("{}: {error}", path.display())),
         _ => Failure::about(path, error),

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+mod attest;
 mod bench;
 mod card;
 mod compile;
@@ -49,6 +50,7 @@ enum Command {
     ExportScript(export_script::Arguments),
     Rule(rule::Arguments),
     Agreement(agreement::Arguments),
+    Attest(attest::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -60,6 +62,7 @@ Examples:
   tautochrone export-script sklearn > sklearn_export.py
   tautochrone rule check policy.rule
   tautochrone agreement check agreement.toml
+  tautochrone attest verify document.cbor --agreement agreement.toml
 
 Exit codes: 0 success, 1 I/O failure or negative verdict, 2 refused input or usage.";
 
@@ -103,5 +106,6 @@ fn run() -> Result<(), Failure> {
         Command::ExportScript(arguments) => export_script::run(&arguments),
         Command::Rule(arguments) => rule::run(&arguments),
         Command::Agreement(arguments) => agreement::run(&arguments),
+        Command::Attest(arguments) => attest::run(&arguments),
     }
 }

@@ -1,0 +1,7 @@
+//! Attestation documents.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::run("attestation", bytes));
