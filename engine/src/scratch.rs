@@ -48,7 +48,7 @@ pub(crate) enum Columns {
     Wide(Secret<Box<[Column<i64>]>>),
 }
 
-/// `tiles x outputs` running sums; one row's stand first.
+/// `tiles x outputs` running sums.
 pub(crate) enum Sums {
     F32(Secret<Box<[[f32; TILE]]>>),
     F64(Secret<Box<[[f64; TILE]]>>),
@@ -138,7 +138,7 @@ struct Sizes {
 
 impl Sizes {
     fn of(shape: &Shape, tiles: usize, walk: Walk) -> Self {
-        let rows = if walk == Walk::Row { 1 } else { tiles * TILE };
+        let rows = if let Walk::Few(rows) = walk { rows } else { tiles * TILE };
         let (columns, planes) = match walk {
             Walk::Sliced(planes) => (shape.features as usize, planes),
             _ => (0, 0),
@@ -162,7 +162,7 @@ impl Sizes {
                     let pages = pages(rank);
                     (sizes.rank_lines, sizes.plane_pages) = match walk {
                         Walk::Lanes => (rows * pages, pages),
-                        Walk::Row => (pages, 0),
+                        Walk::Few(_) => (pages, 0),
                         Walk::Rows => (0, tiles * pages),
                         Walk::Sliced(_) => (0, 0),
                     };
@@ -172,7 +172,7 @@ impl Sizes {
                     (sizes.row_exits, sizes.exit_tiles) = match walk {
                         Walk::Lanes => (1, tiles),
                         Walk::Rows => (0, tiles),
-                        Walk::Row | Walk::Sliced(_) => (0, 0),
+                        Walk::Few(_) | Walk::Sliced(_) => (0, 0),
                     };
                     sizes.sums = tiles * sizes.outputs;
                     sizes.sum = forest.sum;

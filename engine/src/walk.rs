@@ -8,6 +8,9 @@ use crate::shape::{ForestShape, LANES, Profile, RankShape};
 use crate::sliced::Sliced;
 use ops::Backend;
 
+/// So many rows go one after the other: they take no longer than eight side by side.
+const FEW_ROWS: usize = 4;
+
 /// A kernel that walks trees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TreeKernel {
@@ -74,7 +77,8 @@ impl Trees<'_> {
         let rows = rows.clamp(1, BLOCK_ROWS) as u64;
         let pages = u64::from(self.rank.slots).div_ceil(LANES as u64);
         let nodes = self.forest.lane_groups() as u64 * u64::from(self.forest.nodes);
-        let walked = if rows == 1 { 1 } else { rows.next_multiple_of(8) };
+        let few = rows <= FEW_ROWS as u64;
+        let walked = if few { rows } else { rows.next_multiple_of(8) };
         let lanes = walked * nodes * (steps.lanes + (pages - 1) * steps.page);
         let tiles = rows.div_ceil(LANES as u64);
         let (real_nodes, sliced) = match self.sliced {
@@ -102,8 +106,8 @@ impl Trees<'_> {
 pub(crate) enum Walk {
     /// `interval_max`.
     Lanes,
-    /// The same for one row, which shares nothing with others.
-    Row,
+    /// The same for so many rows, one after the other, which share nothing.
+    Few(usize),
     /// `interval_max_rows`.
     Rows,
     /// `bit_sliced`, which needs so many planes and masks.
@@ -126,7 +130,7 @@ impl Walk {
             return Err(EvaluateError::Kernel);
         }
         Ok(match kernel {
-            TreeKernel::IntervalMax if rows == 1 => Self::Row,
+            TreeKernel::IntervalMax if rows <= FEW_ROWS => Self::Few(rows),
             TreeKernel::IntervalMax => Self::Lanes,
             TreeKernel::IntervalMaxRows => Self::Rows,
             TreeKernel::BitSliced => Self::Sliced(trees.sliced.map_or(0, Sliced::planes)),
@@ -147,7 +151,7 @@ impl Walk {
     /// The kernel.
     pub(crate) fn kernel(self) -> TreeKernel {
         match self {
-            Self::Lanes | Self::Row => TreeKernel::IntervalMax,
+            Self::Lanes | Self::Few(_) => TreeKernel::IntervalMax,
             Self::Rows => TreeKernel::IntervalMaxRows,
             Self::Sliced(_) => TreeKernel::BitSliced,
         }

@@ -94,10 +94,10 @@ proptest! {
         check(&forest, rows)?;
     }
 
-    /// One row alone has a way of its own.
+    /// A few rows go one after the other.
     #[test]
-    fn one_row_alone(forest in random_forest()) {
-        check(&forest, 1)?;
+    fn few_rows(forest in random_forest(), rows in 1usize..6) {
+        check(&forest, rows)?;
     }
 }
 

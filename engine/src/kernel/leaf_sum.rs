@@ -48,8 +48,10 @@ pub struct LeafRow<'a, V> {
     pub exits: &'a Line,
     /// The skip counter, low and high byte, in every lane.
     pub skip: &'a mut [Line; 2],
-    /// `outputs` running sums, of which the first place is the row's.
+    /// `outputs` running sums.
     pub sums: &'a mut [[V; TILE]],
+    /// The row's place among them.
+    pub place: usize,
 }
 
 /// Where each row of a tile stands among the sums of values of 4 or 8 bytes. Public: it is a
@@ -135,7 +137,7 @@ impl<V: Value> Kernel for LeafSumRow<'_, V> {
         for (block, &exit) in exits.blocks::<V>().zip(&row.exits.0) {
             let exit = l.splat(exit);
             block.add(l, exit, row.skip, row.sums, |bytes, sum| {
-                V::add_one(l, bytes, &mut sum[0]);
+                V::add_one(l, bytes, &mut sum[row.place]);
             });
         }
     }
@@ -150,7 +152,7 @@ impl<V: Value> LeafSumRow<'_, V> {
         let mut done = 0;
         while done < blocks {
             let block = exits.first_block + done;
-            let sum = &mut row.sums[block / exits.blocks_per_sequence][0];
+            let sum = &mut row.sums[block / exits.blocks_per_sequence][row.place];
             let left = exits.blocks_per_sequence - block % exits.blocks_per_sequence;
             let here = left.min(blocks - done);
             let tables = exits.tables[done * V::BYTES..].chunks_exact(V::BYTES);

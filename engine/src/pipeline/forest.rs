@@ -49,11 +49,14 @@ impl<'a> Forest<'a> {
         scratch: &mut Scratch,
     ) {
         let tiles = count.div_ceil(TILE);
-        let held = if self.walk == Walk::Row { 1 } else { tiles * TILE };
+        let held = if let Walk::Few(rows) = self.walk { rows } else { tiles * TILE };
         order_keys(backend, rows, first, count, held, scratch);
         self.start(tiles, &mut scratch.sums);
-        if self.walk == Walk::Row {
-            return self.row_sums(backend, scratch);
+        if matches!(self.walk, Walk::Few(_)) {
+            let words = kernel::row_words(rows.features());
+            return (0..count).for_each(|row| {
+                self.row_sums(backend, row, row * words..(row + 1) * words, scratch)
+            });
         }
         if let (Walk::Sliced(_), Some(sliced)) = (self.walk, &self.parameters.sliced) {
             turn_columns(backend, rows.features(), tiles, scratch);
@@ -89,8 +92,8 @@ impl<'a> Forest<'a> {
 
     /// Where each row of a tile stands among the sums.
     pub(super) fn places(&self, backend: Backend) -> [usize; TILE] {
-        if self.walk == Walk::Row {
-            return [0; TILE];
+        if matches!(self.walk, Walk::Few(_)) {
+            return std::array::from_fn(|row| row);
         }
         kernel::row_places(backend, self.shape.sum.value_bytes())
     }

@@ -171,6 +171,7 @@ pub(super) fn add(targets: &mut Vec<Target>, backend: &'static str) {
                                     exits: &view(exits)[0],
                                     skip: &mut view_mut(skips)[0],
                                     sums: view_mut::<[$value; 64]>(sums),
+                                    place: 1,
                                 };
                                 $row(backend, exit_tables, row);
                             }),

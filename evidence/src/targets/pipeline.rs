@@ -47,16 +47,16 @@ struct Case {
 }
 
 const CASES: [Case; 12] = [
-    Case { name: "margin", class: narrow, output: Output::Margin, rows: 2, long: true },
-    Case { name: "label", class: narrow, output: Output::Label, rows: 2, long: false },
-    Case { name: "probability", class: wide, output: Output::Probability, rows: 2, long: false },
-    Case { name: "fixed", class: fixed, output: Output::Probability, rows: 2, long: true },
-    Case { name: "leaf", class: leaf_ids, output: Output::Leaf, rows: 2, long: true },
+    Case { name: "margin", class: narrow, output: Output::Margin, rows: 5, long: true },
+    Case { name: "label", class: narrow, output: Output::Label, rows: 5, long: false },
+    Case { name: "probability", class: wide, output: Output::Probability, rows: 5, long: false },
+    Case { name: "fixed", class: fixed, output: Output::Probability, rows: 5, long: true },
+    Case { name: "leaf", class: leaf_ids, output: Output::Leaf, rows: 5, long: true },
     Case { name: "linear", class: linear, output: Output::Label, rows: 3, long: false },
     Case { name: "softmax", class: softmax, output: Output::Label, rows: 70, long: true },
-    Case { name: "pages", class: pages, output: Output::Margin, rows: 3, long: true },
-    Case { name: "blocks", class: blocks, output: Output::Margin, rows: 3, long: true },
-    Case { name: "row", class: narrow, output: Output::Label, rows: 1, long: false },
+    Case { name: "pages", class: pages, output: Output::Margin, rows: 5, long: true },
+    Case { name: "blocks", class: blocks, output: Output::Margin, rows: 5, long: true },
+    Case { name: "row", class: narrow, output: Output::Label, rows: 2, long: false },
     Case { name: "row-pages", class: pages, output: Output::Margin, rows: 1, long: true },
     Case { name: "row-blocks", class: blocks, output: Output::Margin, rows: 1, long: true },
 ];

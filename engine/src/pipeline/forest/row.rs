@@ -1,30 +1,37 @@
-//! One row alone through a forest: nothing is turned, and nothing is as long as a tile.
+//! One row through a forest: nothing is turned, and nothing is as long as a tile.
 
 use super::Forest;
 use crate::kernel::{self, LeafRow, Slots};
 use crate::program::RankParameters;
 use crate::scratch::{Keys, Scratch, Sums};
 use ops::{Backend, Line, Secret};
+use std::ops::Range;
 
 impl Forest<'_> {
-    /// Adds up the leaves of the row whose keys are in the scratch memory.
-    pub(super) fn row_sums(&self, backend: Backend, scratch: &mut Scratch) {
+    /// Adds up the leaves of a row, whose keys are these words of the scratch memory's.
+    pub(super) fn row_sums(
+        &self,
+        backend: Backend,
+        row: usize,
+        words: Range<usize>,
+        scratch: &mut Scratch,
+    ) {
         let mut exits = Secret::new([Line::default()]);
         let mut skip = Secret::new([Line::default(); 2]);
         for group in 0..self.rank.groups as usize {
-            self.rank_row(backend, group, scratch);
+            self.rank_row(backend, group, words.clone(), scratch);
             for lane_group in self.lane_groups(group) {
                 let slots = self.rank.slots as usize;
                 let (nodes, end) = self.nodes(lane_group);
                 let ranks = scratch.rank_rows.expose();
                 kernel::interval_max(backend, nodes, end, ranks, slots, exits.expose_mut());
                 let exits = &exits.expose()[0];
-                self.row_leaves(backend, lane_group, exits, skip.expose_mut(), scratch);
+                self.row_leaves(backend, lane_group, row, exits, skip.expose_mut(), scratch);
             }
         }
     }
 
-    fn rank_row(&self, backend: Backend, group: usize, scratch: &mut Scratch) {
+    fn rank_row(&self, backend: Backend, group: usize, row: Range<usize>, scratch: &mut Scratch) {
         let (heads, tables) = self.slots(group);
         let ranks = scratch.rank_rows.expose_mut();
         macro_rules! rank_with {
@@ -33,7 +40,7 @@ impl Forest<'_> {
                     heads: &$parameters.heads.expose()[heads],
                     tables: &$parameters.tables.expose()[tables],
                 };
-                kernel::$kernel(backend, slots, $keys.expose(), ranks);
+                kernel::$kernel(backend, slots, &$keys.expose()[row], ranks);
             }};
         }
         match (self.ranks, &scratch.keys) {
@@ -51,6 +58,7 @@ impl Forest<'_> {
         &self,
         backend: Backend,
         lane_group: usize,
+        place: usize,
         exits: &Line,
         skip: &mut [Line; 2],
         scratch: &mut Scratch,
@@ -58,7 +66,7 @@ impl Forest<'_> {
         let tables = self.exit_tables(lane_group);
         macro_rules! add_with {
             ($kernel:ident, $sums:ident) => {{
-                let row = LeafRow { exits, skip, sums: $sums.expose_mut() };
+                let row = LeafRow { exits, skip, sums: $sums.expose_mut(), place };
                 kernel::$kernel(backend, tables, row);
             }};
         }
