@@ -45,7 +45,7 @@ for agreement in examples/agreements/*.toml protocol/vectors/every-term.toml; do
     "$bin" agreement digest "$agreement" --canonical "$corpus/agreement/$name-canonical" >/dev/null
 done
 # a header of each kind; a status request; a score of one row; a reply and a receipt of zeros
-for kind in 1 2 3 4 5; do
+for kind in 1 2 3 4 5 6; do
     printf "\\x01\\x00\\x0$kind\\x00\\x00\\x00\\x00\\x00\\x10\\x00\\x00\\x00\\x00\\x00\\x00\\x00" >"$corpus/message/header-$kind"
 done
 head -c 16 /dev/zero >"$corpus/message/status"

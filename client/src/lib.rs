@@ -6,5 +6,6 @@
 
 pub mod agreement;
 pub mod data;
+pub mod enclave;
 pub mod hex;
 pub mod rule;

@@ -365,7 +365,7 @@ impl<S: Store> Core<S> {
             Kind::Submit => who.submit_calls,
             Kind::Supply => who.supply.calls,
             Kind::Score => who.score.calls,
-            Kind::Hello | Kind::Status => 0,
+            Kind::Hello | Kind::Status | Kind::ReceiptKey => 0,
         };
         if budget == 0 {
             return Err(Code::NotAllowed);

@@ -15,7 +15,7 @@ use crate::world::{Clock, Store};
 use channel::{Channel, Hangup, Parties, Socket, accept};
 use engine::Backend;
 use protocol::agreement::Agreement;
-use protocol::document::Attester;
+use protocol::document::{Attester, NONCE_BYTES, Purpose, user_data};
 use protocol::frame::Kind;
 use protocol::message::{RawRequest, STATUS_BODY, SUBMIT_HEAD};
 use std::io;
@@ -177,6 +177,7 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
         let longest = u64::from(limits.message_mib) << 20;
         let cap = |kind| match kind {
             Kind::Hello => 0,
+            Kind::ReceiptKey => NONCE_BYTES as u64,
             Kind::Status => STATUS_BODY as u64,
             Kind::Submit => SUBMIT_HEAD as u64 + (u64::from(limits.program_mib) << 20),
             Kind::Supply | Kind::Score => longest,
@@ -184,6 +185,15 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
         loop {
             channel.set_deadline(Instant::now() + idle);
             let Ok((kind, body)) = channel.receive(cap) else { return };
+            if kind == Kind::ReceiptKey {
+                channel.set_deadline(Instant::now() + idle);
+                // public, and the same for all: nothing waits for it and no pace holds it back
+                let Some(answer) = self.receipt_key(&body) else { return };
+                match channel.send(kind, &answer) {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                }
+            }
             let start = Instant::now();
             let response = self.answer(party, kind, body);
             self.pace.wait(start);
@@ -193,6 +203,15 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
                 return;
             }
         }
+    }
+
+    /// The key of this boot's receipts, and a document that makes it the enclave's.
+    fn receipt_key(&self, nonce: &[u8]) -> Option<Vec<u8>> {
+        let key = self.boot.receipt_public_key();
+        let digest = self.agreement.digest();
+        let bound = user_data(Purpose::Receipt, &digest, &self.boot.id(), &key);
+        let document = self.attester.document(&bound, nonce.try_into().ok()?).ok()?;
+        Some([key.as_slice(), &document].concat())
     }
 
     fn answer(&self, party: u16, kind: Kind, body: Vec<u8>) -> Response {

@@ -30,11 +30,14 @@ pub enum Kind {
     Score,
     /// The caller's own counters.
     Status,
+    /// The key that signs receipts, and the document that makes it the enclave's.
+    ReceiptKey,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 5] = [Kind::Hello, Kind::Submit, Kind::Supply, Kind::Score, Kind::Status];
+    pub const ALL: [Kind; 6] =
+        [Kind::Hello, Kind::Submit, Kind::Supply, Kind::Score, Kind::Status, Kind::ReceiptKey];
 
     fn number(self) -> u16 {
         match self {
@@ -43,6 +46,7 @@ impl Kind {
             Kind::Supply => 3,
             Kind::Score => 4,
             Kind::Status => 5,
+            Kind::ReceiptKey => 6,
         }
     }
 }

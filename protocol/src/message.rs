@@ -135,8 +135,8 @@ impl RawRequest {
                 let id = body.expose().as_slice().try_into().map_err(|_| Code::Malformed)?;
                 Ok(Self { id: RequestId(id), operation: RawOperation::Status })
             }
-            // answered before there are requests
-            Kind::Hello => Err(Code::Malformed),
+            // answered beside requests: no state, no budget
+            Kind::Hello | Kind::ReceiptKey => Err(Code::Malformed),
         }
     }
 

@@ -3,8 +3,10 @@
 //! The key that signs is made at each boot and bound to the image by a document of purpose receipt.
 //! A receipt holds commitments, not contents: it tells a reader nothing of rows or model.
 
+use crate::attestation::{Document, Measurements, Refusal, Root};
 use crate::bytes;
 use crate::digest::{Domain, Sha256, Sha384, tagged};
+use crate::document::{MAX_DOCUMENT, Purpose, user_data};
 use crate::message::RequestId;
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use bincode::{Decode, Encode};
@@ -140,5 +142,75 @@ impl Receipt {
     /// receipt shows: whoever calls this has verified that document.
     pub fn verify(&self, key: &[u8; 32]) -> bool {
         UnparsedPublicKey::new(&ED25519, key).verify(&self.body.signed().0, &self.signature).is_ok()
+    }
+}
+
+/// Longest file of a receipt with what shows it to be an enclave's.
+pub const MAX_PROVEN: usize = RECEIPT_BYTES + 32 + MAX_DOCUMENT;
+
+/// A receipt with all that shows it to be an enclave's: what a client keeps.
+pub struct ProvenReceipt {
+    receipt: Receipt,
+    key: [u8; 32],
+    document: Vec<u8>,
+}
+
+/// Why a receipt proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ReceiptRefusal {
+    /// The document is refused.
+    #[error("the document beside it is refused: {0}")]
+    Document(#[from] Refusal),
+    /// The receipt is of another agreement.
+    #[error("it is of another agreement")]
+    Agreement,
+    /// The key did not sign the receipt.
+    #[error("its signature is wrong")]
+    Signature,
+}
+
+impl ProvenReceipt {
+    /// A receipt, the key of its boot, and the document of purpose receipt over that key.
+    pub fn new(receipt: Receipt, key: [u8; 32], document: Vec<u8>) -> Self {
+        Self { receipt, key, document }
+    }
+
+    /// The bytes that are kept.
+    pub fn encode(&self) -> Vec<u8> {
+        [self.receipt.encode().as_slice(), &self.key, &self.document].concat()
+    }
+
+    /// Reads what was kept; `None` where the bytes are no receipt with a document.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (receipt, rest) = bytes.split_at_checked(RECEIPT_BYTES)?;
+        let (&key, document) = rest.split_first_chunk::<32>()?;
+        if document.is_empty() || document.len() > MAX_DOCUMENT {
+            return None;
+        }
+        let receipt = Receipt::decode(receipt)?;
+        Some(Self { receipt, key, document: document.to_vec() })
+    }
+
+    /// What the receipt says, if an enclave of this image signed it under this agreement. The document is
+    /// judged at its own time: its certificates need not hold any longer.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn verify(
+        &self,
+        root: &Root,
+        expected: &Measurements,
+        agreement: &Sha384,
+    ) -> Result<&ReceiptBody, ReceiptRefusal> {
+        let body = &self.receipt.body;
+        if body.agreement != *agreement {
+            return Err(ReceiptRefusal::Agreement);
+        }
+        let document = Document::read(&self.document)?;
+        let at = document.claimed_time();
+        let verified = document.verify(root, expected, at)?;
+        let bound = user_data(Purpose::Receipt, agreement, &body.boot, &self.key);
+        verified.bound_to(&bound.0)?;
+        if self.receipt.verify(&self.key) { Ok(body) } else { Err(ReceiptRefusal::Signature) }
     }
 }

@@ -7,6 +7,7 @@ mod demo;
 // `ulimit -v` binds on Linux only
 #[cfg(target_os = "linux")]
 mod malformed;
+mod receipt;
 mod rule;
 mod score;
 mod support;

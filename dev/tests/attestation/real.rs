@@ -1,6 +1,6 @@
 //! Documents that AWS signed, read where they lie; see the folder's README for what each must give.
 
-use crate::forge::at;
+use crate::at;
 use protocol::Sha384;
 use protocol::attestation::{Document, Measurements, Refusal, Root, UnixTime};
 use std::path::Path;

@@ -1,33 +1,50 @@
 //! Documents under a root of the tests' own, each right or wrong in one way.
 
-use crate::forge::{Chain, Draft, Module, NOW, Value, at};
+use crate::at;
+use dev::nsm::{Chain, Draft, Module, Value};
 use protocol::Sha384;
 use protocol::attestation::{
     Document, Judge, Measurements, MeasurementsError, Refusal, Root, UnixTime, pcr16,
 };
-use protocol::document::{Expected, Purpose, user_data};
+use protocol::document::{Attester, Expected, Purpose, user_data};
+use time::OffsetDateTime;
+
+/// 2026-11-27.
+const NOW: u64 = 1_795_737_600;
+
+fn made(chain: Chain) -> Module {
+    let now = OffsetDateTime::from_unix_timestamp(NOW as i64).unwrap();
+    let pcrs = (0..16).map(|number| (number, Sha384([number + 1; 48])));
+    Module::new(chain, pcrs, now).unwrap()
+}
+
+/// A good document, bound as the tests expect it.
+fn draft(module: &Module) -> Draft {
+    let bound = module.draft(NOW * 1000).with("user_data", Value::Bytes(vec![7; 48]));
+    bound.with("nonce", Value::Bytes(vec![9; 32]))
+}
 
 type Pcrs = Vec<(u64, Vec<u8>)>;
 
-/// What [`Module::draft`] has as PCR0 to PCR2.
+/// What the module measured as PCR0 to PCR2.
 fn expected() -> Measurements {
     Measurements::new((0..3).map(|number| (number, Sha384([number + 1; 48])))).unwrap()
 }
 
 fn verdict(module: &Module, document: &[u8], seconds: u64) -> Result<(), Refusal> {
-    Document::read(document)?.verify(&module.trusted(), &expected(), at(seconds)).map(drop)
+    Document::read(document)?.verify(&module.root().unwrap(), &expected(), at(seconds)).map(drop)
 }
 
 #[test]
 fn a_good_document_is_valid_and_says_what_it_is_bound_to() {
-    let module = Module::new(Chain::Good);
+    let module = made(Chain::Good);
     for indefinite in [false, true] {
-        let draft = Draft { indefinite, ..module.draft() };
+        let draft = Draft { indefinite, ..draft(&module) };
         let document = module.sign(&draft.payload());
         let document = Document::read(&document).unwrap();
         assert_eq!(document.claimed_time(), at(NOW));
-        let verified = document.verify(&module.trusted(), &expected(), at(NOW)).unwrap();
-        assert_eq!(verified.claims().module_id, "i-0-enc0");
+        let verified = document.verify(&module.root().unwrap(), &expected(), at(NOW)).unwrap();
+        assert_eq!(verified.claims().module_id, "i-development-enc0");
         assert_eq!(verified.claims().pcrs.len(), 16);
         assert_eq!(verified.challenged_by(&[9; 32]), Ok(()));
         assert_eq!(verified.challenged_by(&[8; 32]), Err(Refusal::Nonce));
@@ -38,14 +55,14 @@ fn a_good_document_is_valid_and_says_what_it_is_bound_to() {
 
 #[test]
 fn what_is_left_out_is_bound_to_nothing() {
-    let module = Module::new(Chain::Good);
+    let module = made(Chain::Good);
     for (nonce, user_data) in [(None, None), (Some(Value::Null), Some(Value::Null))] {
-        let mut draft = module.draft().without("nonce").without("user_data");
+        let mut draft = draft(&module).without("nonce").without("user_data");
         draft.fields.extend(nonce.map(|value| ("nonce", value)));
         draft.fields.extend(user_data.map(|value| ("user_data", value)));
         let document = module.sign(&draft.payload());
         let document = Document::read(&document).unwrap();
-        let verified = document.verify(&module.trusted(), &expected(), at(NOW)).unwrap();
+        let verified = document.verify(&module.root().unwrap(), &expected(), at(NOW)).unwrap();
         assert_eq!(verified.challenged_by(&[]), Err(Refusal::Nonce));
         assert_eq!(verified.bound_to(&[]), Err(Refusal::UserData));
     }
@@ -64,9 +81,9 @@ fn either_half_of_a_signature_is_taken() {
         }
         order
     };
-    let module = Module::new(Chain::Good);
-    let payload = module.draft().payload();
-    let mirrored = module.envelope(&payload, |mut signature| {
+    let module = made(Chain::Good);
+    let payload = draft(&module).payload();
+    let mirrored = module.sign_and(&payload, |mut signature| {
         let mut borrow = 0;
         for byte in (0..48).rev() {
             let difference = i16::from(ORDER[byte]) - i16::from(signature[48 + byte]) - borrow;
@@ -76,7 +93,7 @@ fn either_half_of_a_signature_is_taken() {
         signature
     });
     assert_eq!(verdict(&module, &mirrored, NOW), Ok(()));
-    let wrong = module.envelope(&payload, |mut signature| {
+    let wrong = module.sign_and(&payload, |mut signature| {
         signature[95] ^= 1;
         signature
     });
@@ -85,14 +102,14 @@ fn either_half_of_a_signature_is_taken() {
 
 #[test]
 fn every_change_of_a_field_is_refused_by_name() {
-    let module = Module::new(Chain::Good);
+    let module = made(Chain::Good);
     let bytes = |length| Value::Bytes(vec![1; length]);
     let pcrs = |change: &dyn Fn(&mut Pcrs)| {
         let mut pcrs: Pcrs = (0..16).map(|number| (number, vec![number as u8 + 1; 48])).collect();
         change(&mut pcrs);
         Value::Pcrs(pcrs)
     };
-    let good = || module.draft();
+    let good = || draft(&module);
     let cases: Vec<(&str, Draft, Refusal)> = vec![
         ("no id", good().without("module_id"), Refusal::Missing),
         ("no digest", good().without("digest"), Refusal::Missing),
@@ -148,8 +165,8 @@ fn every_change_of_a_field_is_refused_by_name() {
 
 #[test]
 fn every_change_of_the_envelope_is_unreadable() {
-    let module = Module::new(Chain::Good);
-    let good = module.sign(&module.draft().payload());
+    let module = made(Chain::Good);
+    let good = module.sign(&draft(&module).payload());
     let replaced = |from: usize, to: &[u8]| {
         let mut bytes = good.clone();
         bytes[from..from + to.len()].copy_from_slice(to);
@@ -176,15 +193,15 @@ fn every_change_of_the_envelope_is_unreadable() {
 
 #[test]
 fn the_chain_must_lead_to_the_root_and_hold_at_the_time() {
-    let module = Module::new(Chain::Good);
-    let document = module.sign(&module.draft().payload());
+    let module = made(Chain::Good);
+    let document = module.sign(&draft(&module).payload());
     let year = 365 * 24 * 3600;
     assert_eq!(verdict(&module, &document, NOW), Ok(()));
     assert_eq!(verdict(&module, &document, NOW - year), Err(Refusal::NotYetValid));
     assert_eq!(verdict(&module, &document, NOW + year), Err(Refusal::Expired));
     let read = || Document::read(&document).unwrap();
     let of_another = |root: &Root| read().verify(root, &expected(), at(NOW)).map(drop);
-    assert_eq!(of_another(&Module::new(Chain::Good).trusted()), Err(Refusal::CertificateSignature));
+    assert_eq!(of_another(&made(Chain::Good).root().unwrap()), Err(Refusal::CertificateSignature));
     assert_eq!(of_another(&Root::aws().unwrap()), Err(Refusal::Chain));
     let cases = [
         (Chain::NoAuthority, Refusal::Authority),
@@ -192,21 +209,21 @@ fn the_chain_must_lead_to_the_root_and_hold_at_the_time() {
         (Chain::OtherCurve, Refusal::Signature),
     ];
     for (chain, refusal) in cases {
-        let module = Module::new(chain);
-        let document = module.sign(&module.draft().payload());
+        let module = made(chain);
+        let document = module.sign(&draft(&module).payload());
         assert_eq!(verdict(&module, &document, NOW), Err(refusal));
     }
     // the document's own root is never asked
-    let other = Module::new(Chain::Good);
-    let bundle = vec![other.root.clone(), other.authority.clone()];
-    let forged = other.draft().with("cabundle", Value::Bundle(bundle));
+    let other = made(Chain::Good);
+    let bundle = other.bundle().map(<[u8]>::to_vec).to_vec();
+    let forged = draft(&other).with("cabundle", Value::Bundle(bundle));
     assert!(verdict(&module, &other.sign(&forged.payload()), NOW).is_err());
     // a good certificate and another's signature
-    let stolen = other.draft().with("certificate", Value::Bytes(module.signer.clone()));
-    let bundle = vec![module.root.clone(), module.authority.clone()];
+    let stolen = draft(&other).with("certificate", Value::Bytes(module.signer().to_vec()));
+    let bundle = module.bundle().map(<[u8]>::to_vec).to_vec();
     let stolen = stolen.with("cabundle", Value::Bundle(bundle));
     assert_eq!(verdict(&module, &other.sign(&stolen.payload()), NOW), Err(Refusal::Signature));
-    let garbage = module.draft().with("certificate", Value::Bytes(vec![0x30; 100]));
+    let garbage = draft(&module).with("certificate", Value::Bytes(vec![0x30; 100]));
     assert_eq!(verdict(&module, &module.sign(&garbage.payload()), NOW), Err(Refusal::Certificate));
 }
 
@@ -223,7 +240,7 @@ fn measurements_without_the_image_or_with_zeros_are_none() {
 /// PCR16 of a prebuilt image is what an agreement's digest makes of it, and nothing else passes.
 #[test]
 fn another_agreement_is_another_pcr16() {
-    let module = Module::new(Chain::Good);
+    let module = made(Chain::Good);
     let (ours, other) = (Sha384([5; 48]), Sha384([6; 48]));
     let expected = |agreement| {
         let pcrs = (0..3).map(|number| (number, Sha384([number + 1; 48])));
@@ -232,11 +249,11 @@ fn another_agreement_is_another_pcr16() {
     let document = |value: Option<Sha384>| {
         let mut pcrs: Vec<_> = (0..3).map(|number| (number, vec![number as u8 + 1; 48])).collect();
         pcrs.extend(value.map(|value| (16, value.0.to_vec())));
-        module.sign(&module.draft().with("pcrs", Value::Pcrs(pcrs)).payload())
+        module.sign(&draft(&module).with("pcrs", Value::Pcrs(pcrs)).payload())
     };
     let verdict = |document: &[u8]| {
         let document = Document::read(document).unwrap();
-        document.verify(&module.trusted(), &expected(&ours), at(NOW)).map(drop)
+        document.verify(&module.root().unwrap(), &expected(&ours), at(NOW)).map(drop)
     };
     assert_eq!(verdict(&document(Some(pcr16(&ours)))), Ok(()));
     assert_eq!(verdict(&document(Some(pcr16(&other)))), Err(Refusal::Pcr(16)));
@@ -248,12 +265,12 @@ fn another_agreement_is_another_pcr16() {
 /// The judge of channels takes a document of its purpose, agreement, boot and key, and no other.
 #[test]
 fn a_document_of_one_purpose_fits_no_other() {
-    let module = Module::new(Chain::Good);
+    let module = made(Chain::Good);
     let now: fn() -> UnixTime = || at(NOW);
-    let judge = Judge::new(module.trusted(), expected(), now);
+    let judge = Judge::new(module.root().unwrap(), expected(), now);
     let (agreement, boot, key) = (Sha384([1; 48]), [2; 32], [3; 32]);
     let document = |user_data: Sha384| {
-        let draft = module.draft().with("user_data", Value::Bytes(user_data.0.to_vec()));
+        let draft = draft(&module).with("user_data", Value::Bytes(user_data.0.to_vec()));
         module.sign(&draft.payload())
     };
     let channel = user_data(Purpose::Channel, &agreement, &boot, &key);
@@ -270,4 +287,20 @@ fn a_document_of_one_purpose_fits_no_other() {
     ] {
         assert_eq!(judge.judge(&document(other), &wanted), Err(Refusal::UserData));
     }
+}
+
+/// What a development enclave sends is in the form of 2026, and of now.
+#[test]
+fn the_module_makes_documents_of_the_newest_form() {
+    let module = Module::new(
+        Chain::Good,
+        [(0, Sha384([1; 48])), (1, Sha384([2; 48])), (2, Sha384([3; 48]))],
+        OffsetDateTime::now_utc(),
+    )
+    .unwrap();
+    let document = module.document(&Sha384([7; 48]), &[9; 32]).unwrap();
+    assert!(document.windows(11).any(|bytes| bytes == b"\xbf\x69module_id"));
+    let judge = Judge::new(module.root().unwrap(), expected(), UnixTime::now);
+    let wanted = Expected { user_data: Sha384([7; 48]), nonce: [9; 32] };
+    assert_eq!(judge.judge(&document, &wanted), Ok(()));
 }

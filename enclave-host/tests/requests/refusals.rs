@@ -170,7 +170,7 @@ fn headers_are_capped_before_anything_is_read() {
     };
     assert_eq!(with(0, 2), Err(Code::Version));
     assert_eq!(with(2, 0), Err(Code::Malformed));
-    assert_eq!(with(2, 6), Err(Code::Malformed));
+    assert_eq!(with(2, 7), Err(Code::Malformed));
     assert_eq!(with(3, 1), Err(Code::Malformed));
     assert_eq!(with(4, 1), Err(Code::Malformed));
     assert_eq!(with(8, 17), Err(Code::Malformed));

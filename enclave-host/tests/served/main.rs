@@ -253,6 +253,10 @@ fn a_party_can_only_hold_up_itself() {
     // a frame of a kind that is no request ends the conversation, and only that one
     carol.send(Kind::Hello, &[1; 16]).unwrap();
     assert!(carol.receive(|_| 1 << 20).is_err());
+    // and so does a challenge for the receipt key that is too short
+    let mut carol = served.connect(CAROL);
+    carol.send(Kind::ReceiptKey, &[1; 31]).unwrap();
+    assert!(carol.receive(|_| 1 << 20).is_err());
     let mut carol = served.connect(CAROL);
     assert_eq!(ask(&mut carol, Kind::Status, &[1; 16]).0.code, Code::Done);
 }

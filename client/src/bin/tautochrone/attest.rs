@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use client::hex;
 use protocol::Sha384;
+use protocol::agreement::Agreement;
 use protocol::attestation::{Claims, Document, Measurements, Refusal, Root, UnixTime};
 use protocol::document::MAX_DOCUMENT;
 use serde_json::{Value, json};
@@ -69,7 +70,8 @@ fn bytes(text: &str) -> Result<Bytes, String> {
     hex::decode(text).map(Bytes).ok_or_else(|| "must be hex digits, two for each byte".into())
 }
 
-fn pcr(text: &str) -> Result<(u8, Sha384), String> {
+/// A measurement on the command line.
+pub(crate) fn pcr(text: &str) -> Result<(u8, Sha384), String> {
     let (number, value) = text.split_once('=').ok_or("must be N=HEX, such as 0=89ab...")?;
     let number = number.parse().map_err(|_| format!("{number:?} is no number of a PCR"))?;
     let bytes = hex::decode(value).and_then(|bytes| bytes.try_into().ok());
@@ -89,9 +91,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn verify(arguments: &Verify) -> Result<(), Failure> {
-    let expected = expected(arguments)?;
+    let agreement = arguments.agreement.as_deref().map(agreement::load).transpose()?;
+    let expected = measurements(agreement.as_ref(), &arguments.pcrs)?;
     let at = at(arguments.at.unwrap_or_else(OffsetDateTime::now_utc))?;
-    let file = read(&arguments.document)?;
+    let file = read(&arguments.document, MAX_DOCUMENT)?;
     let root = Root::aws().map_err(|error| Failure::Refused(format!("internal fault: {error}")))?;
     let judged = Document::read(&file).and_then(|document| {
         let verified = document.verify(&root, &expected, at)?;
@@ -127,12 +130,13 @@ fn failure(path: &Path, refusal: Refusal) -> Failure {
     if refusal.is_unreadable() { Failure::Refused(line) } else { Failure::Verdict(line) }
 }
 
-fn expected(arguments: &Verify) -> Result<Measurements, Failure> {
-    let agreed = match &arguments.agreement {
-        Some(path) => Measurements::of(&agreement::load(path)?),
-        None => Vec::new(),
-    };
-    Measurements::new(agreed.into_iter().chain(arguments.pcrs.iter().copied())).map_err(|error| {
+/// What is expected, by an agreement and on the command line.
+pub(crate) fn measurements(
+    agreement: Option<&Agreement>,
+    pcrs: &[(u8, Sha384)],
+) -> Result<Measurements, Failure> {
+    let agreed = agreement.map_or(Vec::new(), Measurements::of);
+    Measurements::new(agreed.into_iter().chain(pcrs.iter().copied())).map_err(|error| {
         Failure::Refused(format!(
             "{error}: give each once, PCR0 among them, by --pcr or by the --agreement of a prebuilt image"
         ))
@@ -145,18 +149,17 @@ fn at(time: OffsetDateTime) -> Result<UnixTime, Failure> {
     Ok(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
 }
 
-/// The file, up to one byte more than any document has.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// A file, up to one byte more than it may have.
+pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
     let io = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => Failure::Io(format!(
-            "{}: no such file: look at the path of the document",
-            path.display()
-        )),
+        ErrorKind::NotFound => {
+            Failure::Io(format!("{}: no such file: look at its path", path.display()))
+        }
         _ => Failure::Io(format!("{}: can't be read ({error})", path.display())),
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(io)?;
-    file.take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
     Ok(bytes)
 }
 

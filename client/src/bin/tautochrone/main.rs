@@ -16,6 +16,7 @@ mod inspect;
 mod load;
 mod options;
 mod progress;
+mod receipt;
 mod rule;
 mod rule_card;
 mod score;
@@ -51,6 +52,7 @@ enum Command {
     Rule(rule::Arguments),
     Agreement(agreement::Arguments),
     Attest(attest::Arguments),
+    Receipt(receipt::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -107,5 +109,6 @@ fn run() -> Result<(), Failure> {
         Command::Rule(arguments) => rule::run(&arguments),
         Command::Agreement(arguments) => agreement::run(&arguments),
         Command::Attest(arguments) => attest::run(&arguments),
+        Command::Receipt(arguments) => receipt::run(&arguments),
     }
 }

@@ -1,0 +1,193 @@
+//! A party's conversation with an enclave of its agreement.
+//!
+//! It begins with a [`Channel`], which exists only after the enclave's document was verified. Requests get an id and a
+//! salt of their own here; what the party must keep to prove things later comes back with the answer.
+
+use channel::{Channel, ChannelError, Socket};
+use protocol::agreement::{Agreement, Digits};
+use protocol::document::{MAX_DOCUMENT, NONCE_BYTES};
+use protocol::frame::Kind;
+use protocol::message::{
+    BatchId, Content, Counters, REPLY_HEAD, RawOperation, RawRequest, RawRows, Reply, RequestId,
+};
+use protocol::receipt::{ProvenReceipt, RECEIPT_BYTES};
+use protocol::{Code, SALT_BYTES, Sha384, commitment, input_commitment, output_digest};
+
+use crate::data::Values;
+
+/// A conversation with an attested enclave.
+pub struct Session<S: Socket> {
+    channel: Channel<S>,
+    agreement: Sha384,
+    /// Outputs of a row.
+    outputs: usize,
+    /// Decimals that they are rounded to; `None` for every bit.
+    decimals: Option<u8>,
+    /// Longest reply.
+    longest: u64,
+    proof: ([u8; 32], Vec<u8>),
+}
+
+/// Why a request failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The channel failed.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The enclave refused.
+    #[error("{0}")]
+    Refused(Code),
+    /// What came is no answer to the request.
+    #[error("the answer does not fit the request ({0}): do not rely on this enclave")]
+    Answer(&'static str),
+    /// This machine has no random bytes.
+    #[error("this machine gave no random bytes: try again")]
+    Entropy,
+}
+
+/// A program that the enclave took.
+pub struct Submitted {
+    /// Of the commitment to the program; to keep, for whoever must show which program it was.
+    pub salt: [u8; SALT_BYTES],
+    /// The commitment, which receipts name.
+    pub commitment: Sha384,
+    /// What is left to the party.
+    pub left: Counters,
+}
+
+/// Rows that were scored.
+pub struct Scored {
+    /// The outputs, row by row.
+    pub outputs: Vec<f64>,
+    /// Of the commitment to the rows; to keep.
+    pub salt: [u8; SALT_BYTES],
+    /// The commitment, which the receipt names.
+    pub commitment: Sha384,
+    /// The receipt, with what shows it to be an enclave's.
+    pub receipt: ProvenReceipt,
+    /// What is left to the party.
+    pub left: Counters,
+}
+
+impl<S: Socket> Session<S> {
+    /// Begins, and asks for the key that receipts will be signed with.
+    ///
+    /// # Errors
+    /// Where the channel breaks.
+    pub fn new(mut channel: Channel<S>, agreement: &Agreement) -> Result<Self, SessionError> {
+        let terms = agreement.terms();
+        let outputs = terms.output.count as usize;
+        let values = u64::from(terms.input.rows_per_call) * u64::from(terms.output.count);
+        let nonce: [u8; NONCE_BYTES] = random()?;
+        channel.send(Kind::ReceiptKey, &nonce)?;
+        let (kind, body) = channel.receive(|kind| match kind {
+            Kind::ReceiptKey => (32 + MAX_DOCUMENT) as u64,
+            _ => 0,
+        })?;
+        let (Kind::ReceiptKey, Some((key, document))) = (kind, body.split_first_chunk::<32>())
+        else {
+            return Err(SessionError::Answer("no receipt key"));
+        };
+        Ok(Self {
+            channel,
+            agreement: agreement.digest(),
+            outputs,
+            decimals: match terms.releases.first().map(|release| release.digits) {
+                Some(Digits::Decimals(decimals)) => Some(decimals),
+                Some(Digits::Full) | None => None,
+            },
+            longest: (REPLY_HEAD + RECEIPT_BYTES) as u64 + 8 * values,
+            proof: (*key, document.to_vec()),
+        })
+    }
+
+    /// Submits a program.
+    ///
+    /// # Errors
+    /// Where it is refused, or the channel breaks.
+    pub fn submit(&mut self, program: &[u8]) -> Result<Submitted, SessionError> {
+        let salt = random()?;
+        let content = Content::new(program.to_vec());
+        let operation = RawOperation::Submit { salt, program: content };
+        let reply = self.ask(Kind::Submit, operation)?;
+        Ok(Submitted { salt, commitment: commitment(&salt, program), left: reply.counters })
+    }
+
+    /// Scores rows of which the party brings every column.
+    ///
+    /// # Errors
+    /// Where they are refused, or the channel breaks.
+    pub fn score(&mut self, rows: u32, values: &Values) -> Result<Scored, SessionError> {
+        let salt = random()?;
+        let bytes: Vec<u8> = match values {
+            Values::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Values::F64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        };
+        let commitment = input_commitment(&salt, rows, &bytes);
+        let values = Content::new(bytes);
+        let rows = RawRows { salt, batch: BatchId([0; 16]), rows, values };
+        let asked = rows.rows;
+        let reply = self.ask(Kind::Score, RawOperation::Score(rows))?;
+        let Some(receipt) = reply.receipt else { return Err(SessionError::Answer("no receipt")) };
+        if reply.rows != asked || receipt.body.input != commitment {
+            return Err(SessionError::Answer("other rows"));
+        }
+        // Declassified: the outputs are what the party asked for, on its own machine.
+        let released = reply.outputs.expose().get(..8 * asked as usize * self.outputs);
+        let released = released.ok_or(SessionError::Answer("fewer outputs"))?;
+        if receipt.body.output != output_digest(asked, released) {
+            return Err(SessionError::Answer("other outputs than the receipt's"));
+        }
+        let (words, _) = released.as_chunks::<8>();
+        let outputs: Vec<f64> = words
+            .iter()
+            .map(|&word| match self.decimals {
+                None => f64::from_le_bytes(word),
+                // a whole number of the last decimal, of which an agreement has 15 at most
+                Some(decimals) => i64::from_le_bytes(word) as f64 / 10f64.powi(i32::from(decimals)),
+            })
+            .collect();
+        let (key, document) = self.proof.clone();
+        let receipt = ProvenReceipt::new(receipt, key, document);
+        Ok(Scored { outputs, salt, commitment, receipt, left: reply.counters })
+    }
+
+    /// What is left to the party.
+    ///
+    /// # Errors
+    /// Where the channel breaks.
+    pub fn status(&mut self) -> Result<Counters, SessionError> {
+        Ok(self.ask(Kind::Status, RawOperation::Status)?.counters)
+    }
+
+    /// Ends the conversation.
+    pub fn close(self) {
+        self.channel.close();
+    }
+
+    fn ask(&mut self, kind: Kind, operation: RawOperation) -> Result<Reply, SessionError> {
+        let id = RequestId(random()?);
+        let request = RawRequest { id, operation };
+        self.channel.send(kind, &request.encode())?;
+        let longest = self.longest;
+        let (answered, body) = self.channel.receive(|_| longest)?;
+        let reply = Reply::parse(body).map_err(|_| SessionError::Answer("no reply"))?;
+        if answered != kind || reply.id != id {
+            return Err(SessionError::Answer("another request"));
+        }
+        if reply.agreement != self.agreement || reply.boot != self.channel.boot() {
+            return Err(SessionError::Answer("another agreement or boot"));
+        }
+        match reply.code {
+            Code::Done => Ok(reply),
+            code => Err(SessionError::Refused(code)),
+        }
+    }
+}
+
+/// Random bytes of this machine.
+fn random<const N: usize>() -> Result<[u8; N], SessionError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SessionError::Entropy)?;
+    Ok(bytes)
+}

@@ -1,0 +1,141 @@
+//! An enclave that is none: the host in this process, behind a socket, with a development module and a store in memory.
+
+use crate::nsm::{Chain, Module};
+use channel::{ChannelError, Parties, Proof};
+use enclave_host::pace::Agreed;
+use enclave_host::serve::{Host, serve};
+use enclave_host::world::{Clock, Entropy, NoEntropy, NotStored, Store};
+use enclave_host::{Boot, Core, StartError};
+use protocol::Sha384;
+use protocol::agreement::{Agreement, Image};
+use protocol::attestation::{Measurements, Root, UnixTime, pcr16};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use time::OffsetDateTime;
+
+/// PCR0 to PCR2 of the image that the development module claims to have measured.
+pub const IMAGE: Image = Image::Prebuilt {
+    pcr0: Sha384([0xd0; 48]),
+    pcr1: Sha384([0xd1; 48]),
+    pcr2: Sha384([0xd2; 48]),
+};
+
+/// A development enclave. It serves until the process ends.
+pub struct Enclave {
+    address: SocketAddr,
+    root: Vec<u8>,
+    stored: Kept,
+}
+
+/// Why a development enclave does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EnclaveError {
+    /// It has no socket.
+    #[error("no socket for the development enclave ({0}): is the network of this machine up?")]
+    Socket(#[from] std::io::Error),
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed: try again")]
+    Crypto,
+    /// The host refuses the agreement.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The agreement is about another image.
+    #[error("the agreement is about another image than the development one")]
+    Image,
+}
+
+impl From<ChannelError> for EnclaveError {
+    fn from(_: ChannelError) -> Self {
+        Self::Crypto
+    }
+}
+
+impl From<NoEntropy> for EnclaveError {
+    fn from(_: NoEntropy) -> Self {
+        Self::Crypto
+    }
+}
+
+impl Enclave {
+    /// Starts one on a free port of this machine.
+    ///
+    /// # Errors
+    /// See [`EnclaveError`].
+    pub fn start(agreement: Arc<Agreement>, proofs: Vec<Proof>) -> Result<Self, EnclaveError> {
+        if agreement.terms().image != IMAGE {
+            return Err(EnclaveError::Image);
+        }
+        let pcrs = Measurements::of(&agreement);
+        let module = Module::new(Chain::Good, pcrs, OffsetDateTime::now_utc())
+            .map_err(|_| EnclaveError::Crypto)?;
+        let root = module.bundle()[0].to_vec();
+        let boot = Arc::new(Boot::new(&mut SystemEntropy)?);
+        let stored = Kept::default();
+        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone())?;
+        let parties = Parties::new(proofs)?;
+        let pace = Agreed::new(agreement.terms().replies);
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let (attester, clock) = (module, SystemClock);
+        let host = Host { agreement, boot, core, parties, attester, clock, pace };
+        thread::spawn(move || serve(&listener, host));
+        Ok(Self { address, root, stored })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The root of its documents.
+    ///
+    /// # Errors
+    /// Never: the module made it.
+    pub fn root(&self) -> Result<Root, EnclaveError> {
+        Root::other(&self.root).map_err(|_| EnclaveError::Crypto)
+    }
+
+    /// The sealed records that its store holds, as their sizes.
+    pub fn records(&self) -> Vec<usize> {
+        self.stored.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The measurements that a client expects of an enclave of this agreement.
+pub fn expected(agreement: &Agreement) -> Vec<(u8, Sha384)> {
+    let Image::Prebuilt { pcr0, pcr1, pcr2 } = IMAGE else { return Vec::new() };
+    vec![(0, pcr0), (1, pcr1), (2, pcr2), (16, pcr16(&agreement.digest()))]
+}
+
+/// This machine's clock.
+pub fn now() -> UnixTime {
+    UnixTime::now()
+}
+
+/// Keeps how large each record was, which is all that it can tell.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<usize>>>);
+
+impl Store for Kept {
+    fn put(&mut self, _: u64, record: &[u8]) -> Result<(), NotStored> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record.len());
+        Ok(())
+    }
+}
+
+struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        aws_lc_rs::rand::fill(bytes).map_err(|_| NoEntropy)
+    }
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Option<u64> {
+        Some(UnixTime::now().as_secs())
+    }
+}
