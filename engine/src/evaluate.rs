@@ -89,7 +89,7 @@ pub fn evaluate(
     let pipeline = Pipeline::new(program, evaluation, rows.count())?;
     let done = AtomicUsize::new(0);
     let run = |share: Vec<Part<'_>>| {
-        let mut scratch = Scratch::new(shape, tiles, pipeline.walk());
+        let mut scratch = Scratch::new(shape, tiles, pipeline.walk(), evaluation.output);
         for part in share {
             let count = part.rows;
             pipeline.run(rows, part, &mut scratch);

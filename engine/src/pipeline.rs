@@ -139,7 +139,6 @@ impl<'a> Pipeline<'a> {
         let margins = &scratch.margins.expose()[..count * self.outputs];
         let one_row = scratch.one_row.expose_mut();
         let narrow = self.sum == Sum::SourceF32;
-        let linked = &mut scratch.linked.expose_mut()[..count * self.outputs];
         match (self.output, into) {
             (Output::Margin, into) => write(margins, into),
             (Output::Label, Into::U32(labels)) => {
@@ -147,6 +146,7 @@ impl<'a> Pipeline<'a> {
                 kernel::link(self.backend, self.link, narrow, margins, one_row, labels);
             }
             (_, into) => {
+                let linked = &mut scratch.linked.expose_mut()[..count * self.outputs];
                 let values = Linked::Values(linked);
                 kernel::link(self.backend, self.link, narrow, margins, one_row, values);
                 write(linked, into);

@@ -1,7 +1,7 @@
 //! Everything that an evaluation writes before its results: allocated once a thread, from the shape.
 
 use crate::kernel::{Column, TILE, row_words};
-use crate::schema::Precision;
+use crate::schema::{Output, Precision};
 use crate::shape::{LANES, Profile, RankShape, Shape, StepShape, Sum};
 use crate::sliced::Sliced;
 use crate::walk::Walk;
@@ -32,7 +32,7 @@ pub(crate) struct Scratch {
     pub(crate) sums: Sums,
     /// `rows x outputs`: margins as f64.
     pub(crate) margins: Secret<Box<[f64]>>,
-    /// `rows x outputs`: after the link.
+    /// `rows x outputs`: after the link, where there is one.
     pub(crate) linked: Secret<Box<[f64]>>,
     /// `outputs`: one row's probabilities, where labels are chosen by them.
     pub(crate) one_row: Secret<Box<[f64]>>,
@@ -59,9 +59,14 @@ pub(crate) enum Sums {
 impl Scratch {
     /// Memory for blocks of at most `tiles` tiles, since wiping it costs more than evaluating a few
     /// rows.
-    pub(crate) fn new(shape: &Shape, tiles: usize, walk: Option<Walk>) -> Self {
+    pub(crate) fn new(shape: &Shape, tiles: usize, walk: Option<Walk>, output: Output) -> Self {
         let sizes = Sizes::of(shape, tiles, walk.unwrap_or(Walk::Lanes));
         let words = sizes.rows * row_words(shape.features as usize);
+        // margins are handed out as they are
+        let (linked, one_row) = match output {
+            Output::Margin | Output::Leaf => (0, 0),
+            _ => (sizes.margins, sizes.outputs),
+        };
         Self {
             keys: match shape.precision {
                 Precision::F32 => Keys::Narrow(Secret::filled(words, Words::default)),
@@ -88,8 +93,8 @@ impl Scratch {
                 Sum::LeafIds => Sums::U32(Secret::filled(sizes.sums, || [0; TILE])),
             },
             margins: Secret::filled(sizes.margins, || 0.0),
-            linked: Secret::filled(sizes.margins, || 0.0),
-            one_row: Secret::filled(sizes.outputs, || 0.0),
+            linked: Secret::filled(linked, || 0.0),
+            one_row: Secret::filled(one_row, || 0.0),
         }
     }
 

@@ -61,7 +61,7 @@ impl<'a> ModelCall<'a> {
             Kind::F64 => Values::F64(Secret::new(vec![0.0; count])),
             Kind::U32 => Values::U32(Secret::new(vec![0; count])),
         };
-        let scratch = Scratch::new(program.shape(), rows.div_ceil(TILE), pipeline.walk());
+        let scratch = Scratch::new(program.shape(), rows.div_ceil(TILE), pipeline.walk(), output);
         Ok(Self { pipeline, scratch, rows: Rows::try_new(features, zeros)?, values })
     }
 
