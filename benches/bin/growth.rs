@@ -36,7 +36,7 @@ fn main() {
         let trees = 10 * classes as usize;
         measure("classes", classes as usize, Complete { classes, trees, ..BASE }, ROWS);
     }
-    for rows in [1, 2, 8, 16, 64, 128, 512, 4096] {
+    for rows in [1, 2, 4, 8, 16, 64, 128, 512, 4096] {
         measure("rows", rows, BASE, rows);
     }
 }

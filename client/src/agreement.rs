@@ -9,8 +9,10 @@ mod fields;
 mod read;
 mod table;
 mod template;
+mod values;
 
 pub use template::{Fill, template};
+pub use values::{ValueFault, check_values};
 
 use std::fs::File;
 use std::io::{self, Read};

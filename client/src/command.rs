@@ -1,8 +1,7 @@
-//! The command `tautochrone`.
+//! The command `tautochrone`, as a library, so that `tautochrone-dev` can be the same command with another root.
 //!
 //! Exit codes: 0 success; 1 a failure of the operating system, or a negative verdict; 2 refused
 //! input or usage. Every failure is one line on stderr: `error: what, where: how to mend it`.
-#![forbid(unsafe_code)]
 
 mod agreement;
 mod attest;
@@ -12,15 +11,21 @@ mod compile;
 mod demo;
 mod export_script;
 mod failure;
+mod identity;
 mod inspect;
 mod load;
 mod options;
 mod progress;
 mod receipt;
+mod remote;
+mod remote_score;
 mod rule;
 mod rule_card;
 mod score;
+mod status;
+mod submit;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -28,6 +33,7 @@ use std::sync::Mutex;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
+use protocol::attestation::Root;
 
 /// Evaluate models on secret data in constant time.
 ///
@@ -53,6 +59,10 @@ enum Command {
     Agreement(agreement::Arguments),
     Attest(attest::Arguments),
     Receipt(receipt::Arguments),
+    Identity(identity::Arguments),
+    Model(submit::Arguments),
+    Data(remote_score::Arguments),
+    Status(status::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -68,7 +78,16 @@ Examples:
 
 Exit codes: 0 success, 1 I/O failure or negative verdict, 2 refused input or usage.";
 
-fn main() -> ExitCode {
+/// What a command is given beside its flags.
+pub struct World {
+    /// Where chains of certificates must end.
+    pub root: Root,
+    /// The command line, without the program's name.
+    pub arguments: Vec<OsString>,
+}
+
+/// Runs the command.
+pub fn main(world: &World) -> ExitCode {
     static FAULT: Mutex<String> = Mutex::new(String::new());
     // The hook prints nothing: a message could quote what it should not, and damaged Parquet files
     // panic inside a library that catches it. What reaches the end of main is told in one line.
@@ -77,7 +96,7 @@ fn main() -> ExitCode {
             *fault = format!(" at {}:{}", place.file(), place.line());
         }
     }));
-    let outcome = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| run(world))).unwrap_or_else(|_| {
         let place = FAULT.lock().map(|fault| fault.clone()).unwrap_or_default();
         Err(Failure::Refused(format!(
             "internal fault{place}, nothing was written: please report this line with the command"
@@ -93,11 +112,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Failure> {
-    let cli = match Cli::try_parse() {
+fn run(world: &World) -> Result<(), Failure> {
+    let words = std::iter::once("tautochrone".into()).chain(world.arguments.iter().cloned());
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) if error.exit_code() == 0 => return failure::print(&error.render().to_string()),
-        Err(error) => return Err(Failure::usage(&error)),
+        Err(error) => return Err(Failure::usage(&error, world)),
     };
     match cli.command {
         Command::Demo(arguments) => demo::run(&arguments),
@@ -108,7 +128,11 @@ fn run() -> Result<(), Failure> {
         Command::ExportScript(arguments) => export_script::run(&arguments),
         Command::Rule(arguments) => rule::run(&arguments),
         Command::Agreement(arguments) => agreement::run(&arguments),
-        Command::Attest(arguments) => attest::run(&arguments),
-        Command::Receipt(arguments) => receipt::run(&arguments),
+        Command::Attest(arguments) => attest::run(&arguments, &world.root),
+        Command::Receipt(arguments) => receipt::run(&arguments, &world.root),
+        Command::Identity(arguments) => identity::run(&arguments),
+        Command::Model(arguments) => submit::run(&arguments, &world.root),
+        Command::Data(arguments) => remote_score::run(&arguments, &world.root),
+        Command::Status(arguments) => status::run(&arguments, &world.root),
     }
 }

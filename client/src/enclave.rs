@@ -13,6 +13,8 @@ use protocol::message::{
 use protocol::receipt::{ProvenReceipt, RECEIPT_BYTES};
 use protocol::{Code, SALT_BYTES, Sha384, commitment, input_commitment, output_digest};
 
+use std::time::{Duration, Instant};
+
 use crate::data::Values;
 
 /// A conversation with an attested enclave.
@@ -26,6 +28,7 @@ pub struct Session<S: Socket> {
     /// Longest reply.
     longest: u64,
     proof: ([u8; 32], Vec<u8>),
+    patience: Duration,
 }
 
 /// Why a request failed.
@@ -45,14 +48,23 @@ pub enum SessionError {
     Entropy,
 }
 
-/// A program that the enclave took.
-pub struct Submitted {
+/// A program that is about to be sent: what is to be kept of it is known before it is.
+pub struct Submission {
+    salt: [u8; SALT_BYTES],
+    commitment: Sha384,
+    program: Content,
+}
+
+impl Submission {
     /// Of the commitment to the program; to keep, for whoever must show which program it was.
-    pub salt: [u8; SALT_BYTES],
+    pub fn salt(&self) -> &[u8; SALT_BYTES] {
+        &self.salt
+    }
+
     /// The commitment, which receipts name.
-    pub commitment: Sha384,
-    /// What is left to the party.
-    pub left: Counters,
+    pub fn commitment(&self) -> Sha384 {
+        self.commitment
+    }
 }
 
 /// Rows that were scored.
@@ -70,11 +82,16 @@ pub struct Scored {
 }
 
 impl<S: Socket> Session<S> {
-    /// Begins, and asks for the key that receipts will be signed with.
+    /// Begins, and asks for the key that receipts will be signed with. `patience` is for one answer.
     ///
     /// # Errors
     /// Where the channel breaks.
-    pub fn new(mut channel: Channel<S>, agreement: &Agreement) -> Result<Self, SessionError> {
+    pub fn new(
+        mut channel: Channel<S>,
+        agreement: &Agreement,
+        patience: Duration,
+    ) -> Result<Self, SessionError> {
+        channel.set_deadline(Instant::now() + patience);
         let terms = agreement.terms();
         let outputs = terms.output.count as usize;
         let values = u64::from(terms.input.rows_per_call) * u64::from(terms.output.count);
@@ -98,19 +115,32 @@ impl<S: Socket> Session<S> {
             },
             longest: (REPLY_HEAD + RECEIPT_BYTES) as u64 + 8 * values,
             proof: (*key, document.to_vec()),
+            patience,
         })
     }
 
-    /// Submits a program.
+    /// The boot that answers.
+    pub fn boot(&self) -> [u8; 32] {
+        self.channel.boot()
+    }
+
+    /// A program to submit, with a salt of its own.
+    ///
+    /// # Errors
+    /// Where this machine has no random bytes.
+    pub fn submission(&self, program: &[u8]) -> Result<Submission, SessionError> {
+        let salt = random()?;
+        let commitment = commitment(&salt, program);
+        Ok(Submission { salt, commitment, program: Content::new(program.to_vec()) })
+    }
+
+    /// Submits a program; gives what is left to the party.
     ///
     /// # Errors
     /// Where it is refused, or the channel breaks.
-    pub fn submit(&mut self, program: &[u8]) -> Result<Submitted, SessionError> {
-        let salt = random()?;
-        let content = Content::new(program.to_vec());
-        let operation = RawOperation::Submit { salt, program: content };
-        let reply = self.ask(Kind::Submit, operation)?;
-        Ok(Submitted { salt, commitment: commitment(&salt, program), left: reply.counters })
+    pub fn submit(&mut self, submission: Submission) -> Result<Counters, SessionError> {
+        let Submission { salt, program, .. } = submission;
+        Ok(self.ask(Kind::Submit, RawOperation::Submit { salt, program })?.counters)
     }
 
     /// Scores rows of which the party brings every column.
@@ -168,6 +198,7 @@ impl<S: Socket> Session<S> {
     fn ask(&mut self, kind: Kind, operation: RawOperation) -> Result<Reply, SessionError> {
         let id = RequestId(random()?);
         let request = RawRequest { id, operation };
+        self.channel.set_deadline(Instant::now() + self.patience);
         self.channel.send(kind, &request.encode())?;
         let longest = self.longest;
         let (answered, body) = self.channel.receive(|_| longest)?;
@@ -186,7 +217,7 @@ impl<S: Socket> Session<S> {
 }
 
 /// Random bytes of this machine.
-fn random<const N: usize>() -> Result<[u8; N], SessionError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], SessionError> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SessionError::Entropy)?;
     Ok(bytes)

@@ -24,7 +24,8 @@ pub const IMAGE: Image = Image::Prebuilt {
 /// A development enclave. It serves until the process ends.
 pub struct Enclave {
     address: SocketAddr,
-    root: Vec<u8>,
+    root: Root,
+    root_pem: String,
     stored: Kept,
 }
 
@@ -41,7 +42,9 @@ pub enum EnclaveError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The agreement is about another image.
-    #[error("the agreement is about another image than the development one")]
+    #[error(
+        "the agreement is about another image: under [image], write mode = \"prebuilt\" and for pcr0, pcr1 and pcr2 the digits d0, d1 and d2, 48 times each"
+    )]
     Image,
 }
 
@@ -58,29 +61,34 @@ impl From<NoEntropy> for EnclaveError {
 }
 
 impl Enclave {
-    /// Starts one on a free port of this machine.
+    /// Starts one that listens at an address; at "127.0.0.1:0" on a free port.
     ///
     /// # Errors
     /// See [`EnclaveError`].
-    pub fn start(agreement: Arc<Agreement>, proofs: Vec<Proof>) -> Result<Self, EnclaveError> {
+    pub fn start(
+        agreement: Arc<Agreement>,
+        proofs: Vec<Proof>,
+        listen: &str,
+    ) -> Result<Self, EnclaveError> {
         if agreement.terms().image != IMAGE {
             return Err(EnclaveError::Image);
         }
         let pcrs = Measurements::of(&agreement);
         let module = Module::new(Chain::Good, pcrs, OffsetDateTime::now_utc())
             .map_err(|_| EnclaveError::Crypto)?;
-        let root = module.bundle()[0].to_vec();
+        let root = module.root().map_err(|_| EnclaveError::Crypto)?;
+        let root_pem = module.root_pem().to_owned();
         let boot = Arc::new(Boot::new(&mut SystemEntropy)?);
         let stored = Kept::default();
         let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone())?;
         let parties = Parties::new(proofs)?;
         let pace = Agreed::new(agreement.terms().replies);
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let (attester, clock) = (module, SystemClock);
         let host = Host { agreement, boot, core, parties, attester, clock, pace };
         thread::spawn(move || serve(&listener, host));
-        Ok(Self { address, root, stored })
+        Ok(Self { address, root, root_pem, stored })
     }
 
     /// Where it listens.
@@ -89,11 +97,13 @@ impl Enclave {
     }
 
     /// The root of its documents.
-    ///
-    /// # Errors
-    /// Never: the module made it.
-    pub fn root(&self) -> Result<Root, EnclaveError> {
-        Root::other(&self.root).map_err(|_| EnclaveError::Crypto)
+    pub fn root(&self) -> Root {
+        self.root.clone()
+    }
+
+    /// The same as a PEM file.
+    pub fn root_pem(&self) -> &str {
+        &self.root_pem
     }
 
     /// The sealed records that its store holds, as their sizes.

@@ -34,6 +34,7 @@ pub enum Chain {
 /// A security module: a root, an authority below it, a signer below that, and measurements.
 pub struct Module {
     root: Vec<u8>,
+    root_pem: String,
     authority: Vec<u8>,
     signer: Vec<u8>,
     key: Vec<u8>,
@@ -76,6 +77,7 @@ impl Module {
         let signer_der = signer.signed_by(&signer_key, &authority)?;
         Ok(Self {
             root: root_der.der().to_vec(),
+            root_pem: root_der.pem(),
             authority: authority_der.der().to_vec(),
             signer: signer_der.der().to_vec(),
             key: signer_key.serialize_der(),
@@ -89,6 +91,11 @@ impl Module {
     /// Never for a module that was made.
     pub fn root(&self) -> Result<Root, RootError> {
         Root::other(&self.root)
+    }
+
+    /// The root's certificate as a PEM file.
+    pub fn root_pem(&self) -> &str {
+        &self.root_pem
     }
 
     /// The certificates of a bundle, the root's first.

@@ -45,7 +45,7 @@ fn key(agreement: &Agreement, party: usize) -> Psk {
 fn start(agreement: &Arc<Agreement>) -> Enclave {
     let parties = 0..agreement.terms().parties.len();
     let keys = parties.map(|party| key(agreement, party).into()).collect();
-    Enclave::start(Arc::clone(agreement), keys).unwrap()
+    Enclave::start(Arc::clone(agreement), keys, "127.0.0.1:0").unwrap()
 }
 
 fn measurements(agreement: &Agreement) -> Measurements {
@@ -61,7 +61,7 @@ fn enter(
     let socket = TcpStream::connect(address).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     let unattested = connect(socket, &key(agreement, party), agreement.digest(), deadline)?;
-    Session::new(unattested.attest([9; 32], judge)?, agreement)
+    Session::new(unattested.attest([9; 32], judge)?, agreement, Duration::from_secs(60))
 }
 
 fn program() -> Vec<u8> {
@@ -75,12 +75,13 @@ fn program() -> Vec<u8> {
 fn a_receipt_proves_what_was_done_to_whoever_has_the_agreement() {
     let agreement = agreement("alice-bob.toml");
     let enclave = start(&agreement);
-    let judge = Judge::new(enclave.root().unwrap(), measurements(&agreement), now);
+    let judge = Judge::new(enclave.root(), measurements(&agreement), now);
     let bytes = program();
     let mut alice = enter(enclave.address(), &agreement, 0, &judge).unwrap();
-    let submitted = alice.submit(&bytes).unwrap();
-    assert_eq!(submitted.left.submit_calls, 0);
-    let again = alice.submit(&bytes).err();
+    let submission = alice.submission(&bytes).unwrap();
+    assert_eq!(alice.submit(submission).unwrap().submit_calls, 0);
+    let submission = alice.submission(&bytes).unwrap();
+    let again = alice.submit(submission).err();
     assert_eq!(again, Some(SessionError::Refused(Code::Budget)));
     let scored = alice.score(2, &Values::F32(vec![0.04; 60])).unwrap();
     assert_eq!((scored.outputs.len(), scored.left.score_calls), (2, 2));
@@ -97,7 +98,7 @@ fn a_receipt_proves_what_was_done_to_whoever_has_the_agreement() {
         }
         None => Err(ReceiptRefusal::Document(Refusal::Cbor)),
     };
-    let (root, digest) = (enclave.root().unwrap(), agreement.digest());
+    let (root, digest) = (enclave.root(), agreement.digest());
     assert_eq!(verify(&kept, &root, &digest), Ok(2));
     for offset in 0..kept.len() {
         let mut changed = kept.clone();
@@ -121,20 +122,20 @@ fn nobody_enters_what_is_not_the_agreed_enclave() {
     let enclave = start(&theirs);
     let not_attested = Some(SessionError::Channel(ChannelError::NotAttested(NotAttested)));
     // another agreement: not even the handshake
-    let judge = Judge::new(enclave.root().unwrap(), measurements(&ours), now);
+    let judge = Judge::new(enclave.root(), measurements(&ours), now);
     let refused = enter(enclave.address(), &ours, 0, &judge).err();
     assert_eq!(refused, Some(SessionError::Channel(ChannelError::Handshake)));
     // the right agreement, and a root or an image that is not expected
     let cases = [
         (Root::aws().unwrap(), measurements(&theirs)),
-        (enclave.root().unwrap(), measurements(&ours)),
-        (enclave.root().unwrap(), Measurements::new([(0, Sha384([1; 48]))]).unwrap()),
+        (enclave.root(), measurements(&ours)),
+        (enclave.root(), Measurements::new([(0, Sha384([1; 48]))]).unwrap()),
     ];
     for (root, expected) in cases {
         let judge = Judge::new(root, expected, now);
         assert_eq!(enter(enclave.address(), &theirs, 0, &judge).err(), not_attested);
     }
-    let judge = Judge::new(enclave.root().unwrap(), measurements(&theirs), now);
+    let judge = Judge::new(enclave.root(), measurements(&theirs), now);
     assert!(enter(enclave.address(), &theirs, 0, &judge).is_ok());
 }
 
@@ -143,10 +144,11 @@ fn the_network_sees_sizes_and_times_and_nothing_else() {
     let agreement = agreement("alice-bob.toml");
     let enclave = start(&agreement);
     let network = Network::before(enclave.address()).unwrap();
-    let judge = Judge::new(enclave.root().unwrap(), measurements(&agreement), now);
+    let judge = Judge::new(enclave.root(), measurements(&agreement), now);
     let bytes = program();
     let mut alice = enter(network.address(), &agreement, 0, &judge).unwrap();
-    alice.submit(&bytes).unwrap();
+    let submission = alice.submission(&bytes).unwrap();
+    alice.submit(submission).unwrap();
     alice.score(1, &Values::F32(vec![0.04; 30])).unwrap();
     let score = *network.turns().last().unwrap();
     assert!(score.asked > 120 && score.answered > 1600, "{score:?}");

@@ -6,13 +6,13 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use crate::agreement::{AgreementFileError, Fill, read, template};
 use clap::{Args, Subcommand};
-use client::agreement::{AgreementFileError, Fill, read, template};
 use protocol::agreement::{Agreement, AgreementError, facts, fits};
 use serde_json::json;
 
-use crate::failure::{Failure, note, print};
-use crate::load::program_with_bytes;
+use crate::command::failure::{Failure, note, print};
+use crate::command::load::program_with_bytes;
 
 /// Make, check and compare agreements
 ///

@@ -3,8 +3,8 @@
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use crate::hex;
 use clap::{Args, Subcommand};
-use client::hex;
 use protocol::Sha384;
 use protocol::agreement::Agreement;
 use protocol::attestation::{Claims, Document, Measurements, Refusal, Root, UnixTime};
@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::agreement;
-use crate::failure::{Failure, print};
+use crate::command::agreement;
+use crate::command::failure::{Failure, print};
 
 /// Verify attestation documents
 #[derive(Args)]
@@ -84,20 +84,19 @@ fn time(text: &str) -> Result<OffsetDateTime, String> {
         .map_err(|_| "must be a time such as 2026-11-27T12:00:00Z".into())
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
     match &arguments.command {
-        Command::Verify(arguments) => verify(arguments),
+        Command::Verify(arguments) => verify(arguments, root),
     }
 }
 
-fn verify(arguments: &Verify) -> Result<(), Failure> {
+fn verify(arguments: &Verify, root: &Root) -> Result<(), Failure> {
     let agreement = arguments.agreement.as_deref().map(agreement::load).transpose()?;
     let expected = measurements(agreement.as_ref(), &arguments.pcrs)?;
     let at = at(arguments.at.unwrap_or_else(OffsetDateTime::now_utc))?;
     let file = read(&arguments.document, MAX_DOCUMENT)?;
-    let root = Root::aws().map_err(|error| Failure::Refused(format!("internal fault: {error}")))?;
     let judged = Document::read(&file).and_then(|document| {
-        let verified = document.verify(&root, &expected, at)?;
+        let verified = document.verify(root, &expected, at)?;
         if let Some(nonce) = &arguments.nonce {
             verified.challenged_by(&nonce.0)?;
         }

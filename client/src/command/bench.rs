@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::data::{self, Limits, Selection, Values};
 use clap::Args;
-use client::data::{self, Limits, Selection, Values};
 use engine::shape::StepShape;
 use engine::{Evaluation, Output, Precision, Program, RowValues, Rows, TreeKernel};
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, print};
-use crate::load;
-use crate::options::{ModelOptions, RunOptions};
+use crate::command::failure::{Failure, print};
+use crate::command::load;
+use crate::command::options::{ModelOptions, RunOptions};
 
 /// Time the evaluation of a model on rows in memory
 ///

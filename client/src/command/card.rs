@@ -29,7 +29,7 @@ pub(crate) fn card(program: &Program) -> Facts {
 /// The card of a shape and a schema.
 pub(crate) fn of(shape: &Shape, public: &Schema) -> Facts {
     if let [StepShape::Rule(rule)] = shape.steps.as_slice() {
-        return crate::rule_card::card(shape, rule);
+        return crate::command::rule_card::card(shape, rule);
     }
     let outputs: Vec<&str> = engine::shape_outputs(shape).into_iter().map(output).collect();
     let mut card = vec![("format_version", one(protocol::program::VERSION))];
@@ -89,7 +89,7 @@ fn step(step: &StepShape) -> Facts {
         StepShape::Linear(LinearShape { outputs }) => {
             vec![("step", one("linear")), ("outputs", one(*outputs))]
         }
-        StepShape::Rule(rule) => crate::rule_card::facts(rule),
+        StepShape::Rule(rule) => crate::command::rule_card::facts(rule),
         StepShape::Link(shape) => link(shape),
     }
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use engine::Purpose;
 
-use crate::failure::{Failure, print};
-use crate::load;
-use crate::options::ModelOptions;
+use crate::command::failure::{Failure, print};
+use crate::command::load;
+use crate::command::options::ModelOptions;
 
 /// Compile a model file to a program (.tau)
 ///
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let bytes =
         protocol::program::encode(loaded.program).map_err(|error| Failure::about(model, error))?;
-    client::data::replace_file(out, &bytes)?;
+    crate::data::replace_file(out, &bytes)?;
     print(&format!(
         "{}: {} bytes from {}; `tautochrone inspect` shows what is public of it\n",
         out.display(),

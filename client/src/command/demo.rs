@@ -11,13 +11,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::data::{self, Limits, Selection, replace_file};
 use clap::Args;
-use client::data::{self, Limits, Selection, replace_file};
 use engine::{Backend, CompileOptions, Cost, Evaluation, Output, Program, Rows, Scores};
 use models::{ImportError, ImportOptions};
 use serde_json::json;
 
-use crate::failure::{Failure, print, say};
+use crate::command::failure::{Failure, print, say};
 
 /// Two parties, one model, one data set: what each brings, what each sees, and what a clock tells
 ///
@@ -102,7 +102,7 @@ fn parties(folder: &Path) -> Result<Parties, Failure> {
         labels(&program, &secret, backend).map_err(|error| Failure::about(&rows, error))?;
     Ok(Parties {
         took: start.elapsed(),
-        source: crate::load::describe(&imported.source),
+        source: crate::command::load::describe(&imported.source),
         program_bytes: bytes.len(),
         cost,
         rows: secret.count(),

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::failure::{Failure, print};
+use crate::command::failure::{Failure, print};
 
 /// Print the Python script that exports models of a library that has no safe file format
 ///

@@ -3,10 +3,10 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use crate::data::DataError;
 use clap::CommandFactory;
-use client::data::DataError;
 
-use crate::Cli;
+use crate::command::{Cli, World};
 
 /// A failure, with the text that follows `error: `.
 pub(crate) enum Failure {
@@ -25,7 +25,7 @@ impl Failure {
     }
 
     /// What clap says in several lines, in one.
-    pub(crate) fn usage(error: &clap::Error) -> Self {
+    pub(crate) fn usage(error: &clap::Error, world: &World) -> Self {
         use clap::error::ErrorKind as Kind;
         if error.kind() == Kind::DisplayHelpOnMissingArgumentOrSubcommand {
             return Failure::Refused("no command was given: see `tautochrone --help`".into());
@@ -40,7 +40,7 @@ impl Failure {
             .collect();
         let line = paragraphs.join("; ");
         let line = line.strip_prefix("error: ").unwrap_or(&line);
-        Failure::Refused(format!("{line}: see `tautochrone{} --help`", subcommand()))
+        Failure::Refused(format!("{line}: see `tautochrone{} --help`", subcommand(world)))
     }
 
     /// The exit code.
@@ -69,9 +69,9 @@ impl From<DataError> for Failure {
 }
 
 /// The subcommand on the command line, with a space before it, if there is one.
-fn subcommand() -> String {
-    let given = std::env::args().nth(1).unwrap_or_default();
-    match Cli::command().find_subcommand(&given) {
+fn subcommand(world: &World) -> String {
+    let given = world.arguments.first().and_then(|word| word.to_str()).unwrap_or_default();
+    match Cli::command().find_subcommand(given) {
         Some(found) => format!(" {}", found.get_name()),
         None => String::new(),
     }
@@ -90,7 +90,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Prints a line to stdout, as `println!` does, but a full disk is an error and no panic.
 macro_rules! say {
-    ($($text:tt)*) => { $crate::failure::print(&format!("{}\n", format_args!($($text)*)))? };
+    ($($text:tt)*) => { $crate::command::failure::print(&format!("{}\n", format_args!($($text)*)))? };
 }
 pub(crate) use say;
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use engine::Purpose;
 
-use crate::card;
-use crate::failure::{Failure, note, print};
-use crate::load;
-use crate::options::ModelOptions;
+use crate::command::card;
+use crate::command::failure::{Failure, note, print};
+use crate::command::load;
+use crate::command::options::ModelOptions;
 
 /// Show the shape card: everything that is public of a program
 ///

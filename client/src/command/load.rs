@@ -9,8 +9,8 @@ use engine::{CompileOptions, MAX_PROGRAM_BYTES, Model, Precision, Program, Purpo
 use models::{ImportError, Iterations, SourceInfo};
 use protocol::program::{MAGIC, MAX_HEADER, decode};
 
-use crate::failure::Failure;
-use crate::options::{ModelOptions, SumName};
+use crate::command::failure::Failure;
+use crate::command::options::{ModelOptions, SumName};
 
 /// A program and, where it was compiled on the spot, what the model file says of itself.
 pub(crate) struct Loaded {

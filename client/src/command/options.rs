@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use engine::{Backend, CompileOptions, Profile, Purpose, ShapeClass, SumMode, TreeKernel};
 use models::{ImportOptions, Iterations};
 
-use crate::failure::Failure;
+use crate::command::failure::Failure;
 
 /// How a model file is read and compiled. A `.tau` file has all of it decided.
 #[derive(Args)]

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
+use crate::hex;
 use clap::{Args, Subcommand};
-use client::hex;
 use protocol::Sha384;
 use protocol::attestation::Root;
 use protocol::receipt::{MAX_PROVEN, ProvenReceipt, ReceiptBody, ReceiptRefusal};
 use serde_json::{Value, json};
 
-use crate::agreement;
-use crate::attest::{measurements, pcr, read};
-use crate::failure::{Failure, print};
+use crate::command::agreement;
+use crate::command::attest::{measurements, pcr, read};
+use crate::command::failure::{Failure, print};
 
 /// Verify receipts of evaluations
 #[derive(Args)]
@@ -50,15 +50,14 @@ struct Verify {
     json: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
     let Command::Verify(arguments) = &arguments.command;
     let agreement = agreement::load(&arguments.agreement)?;
     let expected = measurements(Some(&agreement), &arguments.pcrs)?;
     let path = &arguments.receipt;
     let kept = ProvenReceipt::decode(&read(path, MAX_PROVEN)?)
         .ok_or_else(|| Failure::about(path, "not a receipt with its document: is it the file?"))?;
-    let root = Root::aws().map_err(|error| Failure::Refused(format!("internal fault: {error}")))?;
-    match kept.verify(&root, &expected, &agreement.digest()) {
+    match kept.verify(root, &expected, &agreement.digest()) {
         Ok(body) => print(&match arguments.json {
             true => format!("{:#}\n", object(body)),
             false => text(body),

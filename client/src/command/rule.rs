@@ -8,14 +8,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use crate::rule::InputError;
 use clap::{Args, Subcommand};
-use client::rule::InputError;
 use engine::{Program, Purpose};
 use rules::ast::Rule;
 
-use crate::failure::Failure;
-use crate::load;
-use crate::options::ModelOptions;
+use crate::command::failure::Failure;
+use crate::command::load;
+use crate::command::options::ModelOptions;
 
 /// Check and run rules: masked comparisons and scorecards over the secrets of several parties
 ///
@@ -89,7 +89,7 @@ fn parameters(files: &[PathBuf]) -> Result<Option<Parameters>, Failure> {
     let mut all: Option<Parameters> = None;
     for file in files {
         let known = all.get_or_insert_default();
-        for (name, values) in client::rule::parameters(file).map_err(failed)? {
+        for (name, values) in crate::rule::parameters(file).map_err(failed)? {
             if known.insert(name.clone(), values).is_some() {
                 let what = format!("the parameter {name:?} is given twice: give it once");
                 return Err(Failure::about(file, what));

@@ -4,7 +4,7 @@ use engine::rule::{InputShape, Kind, Number, Per, RuleShape, Section, ValueFace,
 use engine::shape::Shape;
 use serde_json::{Value, json};
 
-use crate::card::{self, Fact, Facts, one};
+use crate::command::card::{self, Fact, Facts, one};
 
 /// The card of a rule's program.
 pub(crate) fn card(shape: &Shape, rule: &RuleShape) -> Facts {

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::{self, Limits, Predictions, ScoreValues, Selection};
 use clap::{Args, ValueEnum};
-use client::data::{self, Limits, Predictions, ScoreValues, Selection};
 use engine::{Evaluation, Output, Program, Purpose, Schema, Scores};
 
-use crate::compile::same_file;
-use crate::failure::Failure;
-use crate::load;
-use crate::options::{ModelOptions, RunOptions};
-use crate::progress::Progress;
+use crate::command::compile::same_file;
+use crate::command::failure::Failure;
+use crate::command::load;
+use crate::command::options::{ModelOptions, RunOptions};
+use crate::command::progress::Progress;
 
 /// Score rows with a model, in constant time
 ///
@@ -159,7 +159,7 @@ fn stem(output: Output) -> &'static str {
 }
 
 /// Names of the score columns.
-fn names(output: Output, columns: usize) -> Vec<String> {
+pub(crate) fn names(output: Output, columns: usize) -> Vec<String> {
     let stem = stem(output);
     match (output, columns) {
         (Output::Leaf, _) | (_, 2..) => (0..columns).map(|k| format!("{stem}_{k}")).collect(),

@@ -9,6 +9,7 @@ use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
 const AWS: &[u8] = include_bytes!("aws_nitro_root_g1.der");
 
 /// Where chains must end. A document's own bundle is never asked.
+#[derive(Clone)]
 pub struct Root(TrustAnchor<'static>);
 
 /// The bytes are no certificate that can be a root.

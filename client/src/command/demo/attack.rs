@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use client::data::{self, Limits, Selection, Values};
+use crate::data::{self, Limits, Selection, Values};
 use engine::{Backend, CompileOptions, EvaluateError, Model, Program, RowValues, Rows};
 use models::ImportOptions;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::clock::{self, Clocked, Numbers, ROUNDS};
 use super::naive::Naive;
 use super::observer::{self, Report, Rule, Timed};
-use crate::failure::Failure;
+use crate::command::failure::Failure;
 
 /// For one reading: of the naive engine, of ours. A walk takes nanoseconds, and the clock is no
 /// finer; one evaluation of ours is a reading by itself.

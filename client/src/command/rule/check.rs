@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::card;
-use crate::failure::{Failure, print};
+use crate::command::card;
+use crate::command::failure::{Failure, print};
 
 /// Check a rule: show its types and its shape card, or where it is wrong
 ///

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::rule::{Inputs, results};
 use clap::Args;
-use client::rule::{Inputs, results};
 use engine::Backend;
 use engine::rule::evaluate_rule;
 use engine::shape::StepShape;
 
-use crate::failure::{Failure, print};
+use crate::command::failure::{Failure, print};
 
 /// Evaluate a rule on the files of the parties
 ///
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for party in results(&shape.face, rows, &found) {
         let mut write = |extension: &str, text: &str| -> Result<(), Failure> {
             let path = out.join(format!("{}.{extension}", party.party));
-            client::data::replace_file(&path, text.as_bytes())?;
+            crate::data::replace_file(&path, text.as_bytes())?;
             said.push_str(&format!("{}\n", path.display()));
             Ok(())
         };

@@ -1,5 +1,6 @@
 //! `tautochrone-dev demo`: Alice's model, Bob's rows, and an enclave between them, over sockets.
 
+use crate::{Failure, failed, refused};
 use channel::{Channel, ChannelError, Psk, connect};
 use clap::Args;
 use client::data::{self, Limits, Selection, Values};
@@ -41,22 +42,8 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// A failure, with its exit code.
-pub(crate) struct Failure {
-    pub(crate) text: String,
-    pub(crate) code: u8,
-}
-
-fn refused(what: impl Display) -> Failure {
-    Failure { text: what.to_string(), code: 2 }
-}
-
 fn about(path: &Path, what: impl Display) -> Failure {
     refused(format!("{}: {what}: run the demo from the source folder", path.display()))
-}
-
-fn failed(what: impl Display) -> Failure {
-    Failure { text: what.to_string(), code: 1 }
 }
 
 impl From<SessionError> for Failure {
@@ -83,6 +70,8 @@ const BOB: usize = 1;
 const REPLIES: Replies = Replies { bound_ms: 200, quantum_ms: 50, factor: 1 };
 /// What an observer would look for: this many bytes of the model or the rows.
 const SAMPLE: usize = 16;
+/// Longest wait for a connection, and for each answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<String, Failure> {
     // Alice, on her machine
@@ -108,22 +97,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, Failure> {
         .zip(secrets)
         .map(|(party, secret)| psk(&agreement, party, secret))
         .collect::<Result<_, _>>()?;
-    let enclave =
-        Enclave::start(Arc::clone(&agreement), keys.into_iter().map(Into::into).collect())?;
+    let enclave = Enclave::start(
+        Arc::clone(&agreement),
+        keys.into_iter().map(Into::into).collect(),
+        "127.0.0.1:0",
+    )?;
     let network = Network::before(enclave.address())
         .map_err(|error| failed(format!("no socket for the network ({error})")))?;
     let enter = |party: usize| -> Result<Session<TcpStream>, Failure> {
         let key = psk(&agreement, party, secrets[party])?;
-        let judge = Judge::new(enclave.root()?, measurements(&agreement)?, now);
+        let judge = Judge::new(enclave.root(), measurements(&agreement)?, now);
         let socket = TcpStream::connect(network.address()).map_err(failed)?;
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         let unattested = connect(socket, &key, agreement.digest(), deadline)?;
         let channel: Channel<TcpStream> = unattested.attest(random()?, &judge)?;
-        Ok(Session::new(channel, &agreement)?)
+        Ok(Session::new(channel, &agreement, PATIENCE)?)
     };
 
     let mut alice = enter(ALICE)?;
-    let submitted = alice.submit(&bytes)?;
+    let submission = alice.submission(&bytes)?;
+    let commitment = submission.commitment();
+    alice.submit(submission)?;
     alice.close();
     let mut bob = enter(BOB)?;
     let mut answers = Vec::new();
@@ -144,7 +138,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, Failure> {
 
     let proven = answers
         .iter()
-        .map(|answer| verify(answer, &enclave.root()?, &agreement, &submitted.commitment))
+        .map(|answer| verify(answer, &enclave.root(), &agreement, &commitment))
         .collect::<Result<Vec<u32>, Failure>>()?;
     let equal = calls.iter().zip(&answers).all(|((_, values), answer)| {
         local(&program, values).is_ok_and(|scores| rounded_alike(&scores, &answer.outputs))

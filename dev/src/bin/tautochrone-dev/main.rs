@@ -1,22 +1,37 @@
-//! The command `tautochrone-dev`: what takes two parties and an enclave, on one machine, with stand-ins.
+//! The command `tautochrone-dev`: what `tautochrone` does, under a root of one's own, and a development enclave to do it with.
 //!
 //! Exit codes as `tautochrone`: 0 success; 1 a failure of the operating system, or a negative verdict; 2 refused input or
 //! usage.
 #![forbid(unsafe_code)]
 
 mod demo;
+mod serve;
 
 use clap::{Parser, Subcommand};
+use client::command::World;
+use protocol::attestation::Root;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Try the two-party flow on this machine
 ///
 /// The security module, the store and the network are stand-ins that prove and protect nothing. The host, the channel,
 /// the agreement and the engine are the real ones.
+///
+/// Every command of `tautochrone` is one of this program too. With --root before it, documents must lead to that root in
+/// place of AWS's.
 #[derive(Parser)]
 #[command(name = "tautochrone-dev", version)]
 struct Cli {
+    /// The root (PEM) that documents must lead to [default: AWS's]
+    #[arg(long, value_name = "PEM")]
+    root: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -24,12 +39,41 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Arguments),
+    Enclave(serve::Arguments),
+    /// Any command of `tautochrone`
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+/// A failure, with its exit code.
+struct Failure {
+    text: String,
+    code: u8,
+}
+
+/// The input or the usage was refused.
+fn refused(what: impl Display) -> Failure {
+    Failure { text: what.to_string(), code: 2 }
+}
+
+/// The system failed, or the answer is no.
+fn failed(what: impl Display) -> Failure {
+    Failure { text: what.to_string(), code: 1 }
 }
 
 fn main() -> ExitCode {
-    let Command::Demo(arguments) = Cli::parse().command;
-    match demo::run(&arguments) {
-        Ok(report) => say(&report),
+    let cli = Cli::parse();
+    let done = match (cli.command, cli.root) {
+        (Command::Demo(arguments), None) => demo::run(&arguments).and_then(|report| say(&report)),
+        (Command::Enclave(arguments), None) => serve::run(&arguments),
+        (Command::Other(arguments), root) => match trusted(root.as_deref()) {
+            Ok(root) => return client::command::main(&World { root, arguments }),
+            Err(failure) => Err(failure),
+        },
+        (_, Some(_)) => Err(refused("--root: this command makes its own root: leave --root out")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // stderr may be closed; the exit code still tells
             let _ = writeln!(std::io::stderr(), "error: {}", failure.text.replace('\n', " "));
@@ -38,13 +82,23 @@ fn main() -> ExitCode {
     }
 }
 
+fn trusted(root: Option<&Path>) -> Result<Root, Failure> {
+    let Some(path) = root else { return Root::aws().map_err(refused) };
+    let text = std::fs::read(path)
+        .map_err(|error| failed(format!("{}: can't be read ({error})", path.display())))?;
+    let certificate = CertificateDer::from_pem_slice(&text).ok();
+    certificate
+        .and_then(|certificate| Root::other(&certificate).ok())
+        .ok_or_else(|| refused(format!("{}: no certificate in PEM", path.display())))
+}
+
 /// Prints to stdout. A reader that has seen enough is no failure.
-fn say(text: &str) -> ExitCode {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+fn say(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            let _ = writeln!(std::io::stderr(), "error: can't write to standard output ({error})");
-            ExitCode::from(1)
+            Err(failed(format!("can't write to standard output ({error})")))
         }
-        _ => ExitCode::SUCCESS,
+        _ => Ok(()),
     }
 }

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 // the very engine that `tautochrone demo` times
-#[path = "../../../../client/src/bin/tautochrone/demo/naive.rs"]
+#[path = "../../../../client/src/command/demo/naive.rs"]
 mod naive;
 
 use std::hint::black_box;

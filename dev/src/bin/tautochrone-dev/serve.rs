@@ -1,0 +1,73 @@
+//! `tautochrone-dev enclave`: a development enclave that serves until it is stopped.
+
+use crate::{Failure, failed, refused, say};
+use channel::Proof;
+use clap::Args;
+use client::identity::Identity;
+use dev::enclave::Enclave;
+use protocol::agreement::Authentication;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Serve an agreement from a development enclave
+///
+/// Prints the address when it listens, and serves until it is stopped. What it does is what an enclave does; what it
+/// proves is nothing: its root is made at the start, and the keys that KMS would release to an enclave alone are given to
+/// it here.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The agreement (TOML), about the development image
+    #[arg(long, value_name = "FILE")]
+    agreement: PathBuf,
+
+    /// The identity of a party with a pre-shared key; one for each of them
+    #[arg(long, value_name = "FILE")]
+    identity: Vec<PathBuf>,
+
+    /// Where to write the root that clients are given with `tautochrone-dev --root`
+    #[arg(long, value_name = "PEM")]
+    root: PathBuf,
+
+    /// Where to listen
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    listen: String,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let path = &arguments.agreement;
+    let agreement = client::agreement::read(path)
+        .map_err(|error| refused(format!("{}: {error}", path.display())))?;
+    let mut keys: Vec<Option<Proof>> = agreement
+        .terms()
+        .parties
+        .iter()
+        .map(|party| match party.authentication {
+            Authentication::Psk { .. } => None,
+            Authentication::Tls { key_sha256 } => Some(Proof::Pinned(key_sha256)),
+        })
+        .collect();
+    for file in &arguments.identity {
+        let about = |what: &dyn std::fmt::Display| refused(format!("{}: {what}", file.display()));
+        let identity = Identity::read(file).map_err(|error| about(&error))?;
+        let party = identity.party(&agreement).map_err(|error| about(&error))?;
+        if let Some(psk) = identity.psk(&agreement, party) {
+            keys[usize::from(party)] = Some(psk.into());
+        }
+    }
+    let missing = keys.iter().position(Option::is_none);
+    if let Some(party) = missing {
+        return Err(refused(format!(
+            "{}: give --identity of every party with a pre-shared key",
+            agreement.terms().parties[party].name
+        )));
+    }
+    let proofs = keys.into_iter().flatten().collect();
+    let enclave = Enclave::start(Arc::new(agreement), proofs, &arguments.listen).map_err(failed)?;
+    std::fs::write(&arguments.root, enclave.root_pem()).map_err(|error| {
+        failed(format!("{}: can't be written ({error})", arguments.root.display()))
+    })?;
+    say(&format!("{}\n", enclave.address()))?;
+    loop {
+        std::thread::park();
+    }
+}

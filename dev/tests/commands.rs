@@ -1,0 +1,207 @@
+//! The commands that talk to an enclave, as their users run them, against a development one.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
+}
+
+/// A folder, and in it an agreement about the development image with identities of its own.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tautochrone-dev"));
+        command.args(arguments.split_whitespace()).current_dir(self.0.path());
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn succeeds(&self, arguments: &str) -> String {
+        let ran = self.run(arguments);
+        let stderr = String::from_utf8(ran.stderr).unwrap();
+        assert!(ran.status.success(), "{arguments}: {stderr}");
+        String::from_utf8(ran.stdout).unwrap()
+    }
+
+    fn fails(&self, arguments: &str, code: i32) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.status.code(), Some(code), "{arguments}: {:?}", ran);
+        let line = String::from_utf8(ran.stderr).unwrap();
+        assert!(line.starts_with("error: ") && line.lines().count() == 1, "{line}");
+        line
+    }
+
+    fn json(&self, arguments: &str) -> Value {
+        serde_json::from_str(&self.succeeds(&format!("{arguments} --json"))).unwrap()
+    }
+
+    /// The example's agreement, with keys that `identity new` made.
+    fn agree(&self) {
+        let text = std::fs::read_to_string(examples().join("agreements/alice-bob.toml")).unwrap();
+        let mut parties = ["alice.key", "bob.key --tls"].into_iter();
+        let changed = text.lines().map(|line| match line.split(" = ").next().unwrap_or_default() {
+            "pcr0" => format!("pcr0 = {:?}", "d0".repeat(48)),
+            "pcr1" => format!("pcr1 = {:?}", "d1".repeat(48)),
+            "pcr2" => format!("pcr2 = {:?}", "d2".repeat(48)),
+            "bound_ms" => "bound_ms = 20".into(),
+            "quantum_ms" => "quantum_ms = 10".into(),
+            "psk_sha256" => {
+                let file = parties.next().unwrap();
+                self.succeeds(&format!("identity new {file}")).trim().to_owned()
+            }
+            _ => line.to_owned(),
+        });
+        let mut text: Vec<String> = changed.collect();
+        // Bob's key is his own
+        let bob = text.iter().position(|line| line == "name = \"bob\"").unwrap();
+        for line in &mut text[bob..] {
+            if line == "authentication = \"psk\"" {
+                *line = "authentication = \"tls\"".into();
+            }
+        }
+        std::fs::write(self.path("agreement.toml"), text.join("\n")).unwrap();
+    }
+
+    fn serve(&self) -> Served {
+        let arguments = "enclave --agreement agreement.toml --identity alice.key --root root.pem";
+        let mut child = self.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut address).unwrap();
+        Served { child, address: address.trim().to_owned() }
+    }
+}
+
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_model_is_submitted_rows_are_scored_and_receipts_hold() {
+    let folder = Folder::new();
+    folder.agree();
+    let served = folder.serve();
+    let remote = |party: &str| {
+        format!("--enclave {} --agreement agreement.toml --identity {party}.key", served.address)
+    };
+    let (alice, bob) = (remote("alice"), remote("bob"));
+    let model = examples().join("demo/model.json").display().to_string();
+    let rows = examples().join("demo/rows.csv").display().to_string();
+    let trusted = "--root root.pem";
+
+    // nothing but AWS's root is trusted unless another one is given, and nothing is sent then
+    let line = folder.fails(&format!("model submit --model {model} {alice}"), 1);
+    assert!(line.contains("does not prove an enclave of this agreement"), "{line}");
+    assert!(!folder.path("alice.key.submitted").exists());
+
+    let status = folder.json(&format!("{trusted} status {bob}"));
+    assert_eq!((&status["phase"], &status["calls_left"]), (&"no program".into(), &2.into()));
+    let line = folder.fails(&format!("{trusted} data score --data {rows} --out p.csv {bob}"), 1);
+    assert!(line.contains("not now: the program is missing"), "{line}");
+
+    let submitted = folder.json(&format!("{trusted} model submit --model {model} {alice}"));
+    assert_eq!(submitted["submissions_left"], 0);
+    let line = folder.fails(&format!("{trusted} model submit --model {model} {alice}"), 2);
+    assert!(line.contains("1 boot(s) got a program") && line.contains("--again"), "{line}");
+    let run = folder.run(&format!("{trusted} model submit --model {model} {alice} --again"));
+    assert_eq!(run.status.code(), Some(1), "the enclave's own budget holds");
+
+    let dry = folder.json(&format!("{trusted} data score --data {rows} --dry-run {bob}"));
+    assert_eq!(
+        (&dry["calls"], &dry["calls_left"], &dry["enough"]),
+        (&1.into(), &2.into(), &true.into())
+    );
+    let score = format!("{trusted} data score --data {rows} --out p.csv --receipts kept {bob}");
+    let scored = folder.json(&score);
+    assert_eq!((&scored["rows"], &scored["calls_left"]), (&171.into(), &1.into()));
+
+    // the answers are those of a local run, rounded as agreed
+    folder
+        .succeeds(&format!("score --model {model} --data {rows} --output probability --out l.csv"));
+    let column = |name: &str| -> Vec<f64> {
+        let text = std::fs::read_to_string(folder.path(name)).unwrap();
+        assert!(text.starts_with("probability\n"), "{text}");
+        text.lines().skip(1).map(|line| line.parse().unwrap()).collect()
+    };
+    let (answers, local) = (column("p.csv"), column("l.csv"));
+    assert_eq!(answers.len(), 171);
+    assert!(answers.iter().zip(&local).all(|(a, b)| (a - b).abs() <= 0.000_050_1));
+
+    // the receipt holds under the development root, and names Alice's program
+    let verify = "receipt verify kept/1.receipt --agreement agreement.toml";
+    let receipt = folder.json(&format!("{trusted} {verify}"));
+    assert_eq!(receipt["program"], submitted["commitment"]);
+    assert_eq!((&receipt["rows"], &receipt["calls_left"]), (&171.into(), &1.into()));
+    let line = folder.fails(verify, 1);
+    assert!(line.contains("does not lead to the root"), "{line}");
+
+    // a value that is not agreed is named here, and costs nothing
+    let text = std::fs::read_to_string(&rows).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let (first, rest) = lines[3].split_once(',').unwrap();
+    lines[3] = format!("9{first},{rest}");
+    std::fs::write(folder.path("wrong.csv"), lines.join("\n")).unwrap();
+    let line = folder.fails(&format!("{trusted} data score --data wrong.csv --out w.csv {bob}"), 2);
+    assert!(line.contains("row 3, column \"mean_radius\""), "{line}");
+    assert!(!folder.path("w.csv").exists());
+
+    folder.json(&score);
+    let line = folder.fails(&score, 1);
+    assert!(line.contains("no calls or not enough rows are left to you"), "{line}");
+    let status = folder.json(&format!("{trusted} status {bob}"));
+    assert_eq!((&status["phase"], &status["calls_left"]), (&"a program, frozen".into(), &0.into()));
+}
+
+#[test]
+fn identities_are_made_once_and_belong_to_somebody() {
+    let folder = Folder::new();
+    folder.agree();
+    let line = folder.fails("identity new alice.key", 2);
+    assert!(line.contains("exists already"), "{line}");
+    folder.succeeds("identity new stranger.key");
+    let remote = "--enclave 127.0.0.1:1 --agreement agreement.toml --identity";
+    let line = folder.fails(&format!("status {remote} stranger.key"), 2);
+    assert!(line.contains("belongs to no party of the agreement"), "{line}");
+    std::fs::write(folder.path("empty.key"), "").unwrap();
+    for file in ["empty.key", "agreement.toml"] {
+        let line = folder.fails(&format!("status {remote} {file}"), 2);
+        assert!(line.contains("neither 64 hex digits nor a PKCS#8 PEM key"), "{line}");
+    }
+    folder.fails(&format!("status {remote} none.key"), 1);
+    let line = folder.fails(&format!("status {remote} bob.key"), 1);
+    assert!(line.contains("127.0.0.1:1: no connection"), "{line}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(folder.path("alice.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let line = folder.fails("enclave --agreement agreement.toml --root root.pem", 2);
+    assert!(line.contains("alice: give --identity"), "{line}");
+    let line = folder.fails("--root agreement.toml status", 2);
+    assert!(line.contains("no certificate in PEM"), "{line}");
+}
