@@ -2,16 +2,20 @@
 
 use crate::nsm::{Chain, Module};
 use channel::{ChannelError, Parties, Proof};
-use enclave_host::pace::Agreed;
+use enclave_host::pace::{Agreed, Pace};
 use enclave_host::serve::{Host, serve};
 use enclave_host::world::{Clock, Entropy, NoEntropy, NotStored, Store};
 use enclave_host::{Boot, Core, StartError};
 use protocol::Sha384;
 use protocol::agreement::{Agreement, Image};
 use protocol::attestation::{Measurements, Root, UnixTime, pcr16};
+use std::fs::File;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 use time::OffsetDateTime;
 
 /// PCR0 to PCR2 of the image that the development module claims to have measured.
@@ -61,7 +65,8 @@ impl From<NoEntropy> for EnclaveError {
 }
 
 impl Enclave {
-    /// Starts one that listens at an address; at "127.0.0.1:0" on a free port.
+    /// Starts one that listens at an address; at "127.0.0.1:0" on a free port. Its sealed records go into the folder,
+    /// if there is one.
     ///
     /// # Errors
     /// See [`EnclaveError`].
@@ -69,6 +74,29 @@ impl Enclave {
         agreement: Arc<Agreement>,
         proofs: Vec<Proof>,
         listen: &str,
+        folder: Option<PathBuf>,
+    ) -> Result<Self, EnclaveError> {
+        let pace = Agreed::new(agreement.terms().replies);
+        Self::start_at(pace, agreement, proofs, listen, folder)
+    }
+
+    /// The same, but replies leave when they are ready: to measure what pacing hides, and what it costs.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_unpaced(
+        agreement: Arc<Agreement>,
+        proofs: Vec<Proof>,
+    ) -> Result<Self, EnclaveError> {
+        Self::start_at(Unpaced, agreement, proofs, "127.0.0.1:0", None)
+    }
+
+    fn start_at(
+        pace: impl Pace + 'static,
+        agreement: Arc<Agreement>,
+        proofs: Vec<Proof>,
+        listen: &str,
+        folder: Option<PathBuf>,
     ) -> Result<Self, EnclaveError> {
         if agreement.terms().image != IMAGE {
             return Err(EnclaveError::Image);
@@ -79,10 +107,9 @@ impl Enclave {
         let root = module.root().map_err(|_| EnclaveError::Crypto)?;
         let root_pem = module.root_pem().to_owned();
         let boot = Arc::new(Boot::new(&mut SystemEntropy)?);
-        let stored = Kept::default();
+        let stored = Kept { folder, ..Kept::default() };
         let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone())?;
         let parties = Parties::new(proofs)?;
-        let pace = Agreed::new(agreement.terms().replies);
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let (attester, clock) = (module, SystemClock);
@@ -108,7 +135,7 @@ impl Enclave {
 
     /// The sealed records that its store holds, as their sizes.
     pub fn records(&self) -> Vec<usize> {
-        self.stored.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.stored.sizes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -123,15 +150,31 @@ pub fn now() -> UnixTime {
     UnixTime::now()
 }
 
-/// Keeps how large each record was, which is all that it can tell.
+/// Keeps how large each record was, which is all that it can tell; and, in a folder, the records.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<usize>>>);
+struct Kept {
+    sizes: Arc<Mutex<Vec<usize>>>,
+    folder: Option<PathBuf>,
+}
 
 impl Store for Kept {
-    fn put(&mut self, _: u64, record: &[u8]) -> Result<(), NotStored> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record.len());
+    fn put(&mut self, epoch: u64, record: &[u8]) -> Result<(), NotStored> {
+        if let Some(folder) = &self.folder {
+            write_durably(folder, epoch, record).map_err(|_| NotStored)?;
+        }
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).push(record.len());
         Ok(())
     }
+}
+
+/// Writes, and gives the word only when the record outlives a crash: write, sync, rename, sync of the folder.
+fn write_durably(folder: &Path, epoch: u64, record: &[u8]) -> std::io::Result<()> {
+    let half = folder.join(format!("{epoch}.half"));
+    let mut file = File::create(&half)?;
+    file.write_all(record)?;
+    file.sync_all()?;
+    std::fs::rename(&half, folder.join(format!("{epoch}.record")))?;
+    File::open(folder)?.sync_all()
 }
 
 struct SystemEntropy;
@@ -140,6 +183,13 @@ impl Entropy for SystemEntropy {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
         aws_lc_rs::rand::fill(bytes).map_err(|_| NoEntropy)
     }
+}
+
+/// Holds nothing back.
+struct Unpaced;
+
+impl Pace for Unpaced {
+    fn wait(&self, _: Instant) {}
 }
 
 struct SystemClock;

@@ -45,7 +45,7 @@ fn key(agreement: &Agreement, party: usize) -> Psk {
 fn start(agreement: &Arc<Agreement>) -> Enclave {
     let parties = 0..agreement.terms().parties.len();
     let keys = parties.map(|party| key(agreement, party).into()).collect();
-    Enclave::start(Arc::clone(agreement), keys, "127.0.0.1:0").unwrap()
+    Enclave::start(Arc::clone(agreement), keys, "127.0.0.1:0", None).unwrap()
 }
 
 fn measurements(agreement: &Agreement) -> Measurements {

@@ -101,6 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, Failure> {
         Arc::clone(&agreement),
         keys.into_iter().map(Into::into).collect(),
         "127.0.0.1:0",
+        None,
     )?;
     let network = Network::before(enclave.address())
         .map_err(|error| failed(format!("no socket for the network ({error})")))?;

@@ -28,6 +28,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PEM")]
     root: PathBuf,
 
+    /// Keep the sealed records in this folder, which must exist [default: in memory]
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<PathBuf>,
+
     /// Where to listen
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     listen: String,
@@ -62,7 +66,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         )));
     }
     let proofs = keys.into_iter().flatten().collect();
-    let enclave = Enclave::start(Arc::new(agreement), proofs, &arguments.listen).map_err(failed)?;
+    let store = arguments.store.clone();
+    let enclave =
+        Enclave::start(Arc::new(agreement), proofs, &arguments.listen, store).map_err(failed)?;
     std::fs::write(&arguments.root, enclave.root_pem()).map_err(|error| {
         failed(format!("{}: can't be written ({error})", arguments.root.display()))
     })?;
