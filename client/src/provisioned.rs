@@ -3,6 +3,7 @@
 //! Under `restart = "re-provision"` budgets are for one boot: whoever provisions another one grants them again. The notes are
 //! beside the identity, and are written before the program is sent, so that no crash hides a provisioning.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -64,17 +65,11 @@ impl Provisioned {
     /// Boots that may hold a program under an agreement.
     pub fn boots(&self, agreement: &Sha384) -> usize {
         let agreement = agreement.to_string();
-        let asked = |note: &&Note| note.agreement == agreement && !note.refused;
-        let mut boots: Vec<&str> =
-            self.notes.iter().filter(asked).map(|note| note.boot.as_str()).collect();
-        boots.sort_unstable();
-        boots.dedup();
-        let refused = |boot: &str| {
-            let of = |note: &&Note| note.agreement == agreement && note.boot == boot;
-            let all = self.notes.iter().filter(of);
-            all.clone().filter(|note| note.refused).count() * 2 >= all.count()
-        };
-        boots.into_iter().filter(|boot| !refused(boot)).count()
+        let mut taken: BTreeMap<&str, i64> = BTreeMap::new();
+        for note in self.notes.iter().filter(|note| note.agreement == agreement) {
+            *taken.entry(&note.boot).or_default() += if note.refused { -1 } else { 1 };
+        }
+        taken.values().filter(|&&programs| programs > 0).count()
     }
 
     /// Notes that a program is about to be sent, with what its owner needs to open the commitment.
