@@ -150,7 +150,7 @@ sites! {
     after "*code = l.load(&bytes[tile]);",
         secret lane!("*code"), exit "continue;", in SLICED;
     after "here = l.and(here, l.equal(code, l.splat(number)));",
-        secret lane!("here"), exit "continue;", in SLICED;
+        secret lane!("here"), exit "return bytes;", in SLICED;
 "engine/src/kernel/columns.rs":
     after "*block = l.load_keys(&rows[row * words + word]);",
         secret "u64::from(l.low_bytes(*block)[0])", exit "continue;", in &["columns_f32", "columns_f64"];
@@ -192,7 +192,7 @@ sites! {
     after "let missing = l.keys_or(l.keys_equal(key, l.splat_key(K::NAN)), inside);",
         secret "u64::from(l.low_bytes(missing)[0])", exit "return key;", in MISSING;
     after "for (digit, planes) in planes.chunks_mut(16).enumerate() {",
-        secret lane!("bits[0]"), exit "continue;", in PLANES;
+        secret concat!("7 * ", lane!("bits[0]")), exit "continue;", in PLANES;
 "engine/src/kernel/value.rs":
     after "let value = f32::from_bits(word);",
         secret "u64::from(word)", exit "continue;", in SUMS_F32, shared ALL_SUMS;
@@ -270,7 +270,7 @@ sites! {
     after "let dropped = quotient & 31;",
         secret "dropped", exit "return x;", in &["divide+3", "divide+1000"];
     after "let lowered = small.as_u64() & 1;",
-        secret "lowered", exit "return x;", in &["divide+3", "divide+1000"];
+        secret "7 * lowered", exit "return x;", in &["divide+3", "divide+1000"];
 "ops/src/fixed.rs":
     after "pub fn fixed_to_f64(value: i64, fraction_bits: u8) -> f64 {",
         secret "value.cast_unsigned()", exit "return 0.0;", in &["fixed_to_f64"];
