@@ -6,7 +6,7 @@
 //! A digest of one domain is never one of another, and no two lists of parts give the same bytes.
 //! SHA-2 runs in a time that depends on lengths alone.
 
-use sha2::{Digest as _, Sha384 as Hasher384};
+use aws_lc_rs::digest::{Context, SHA256, SHA384, digest};
 use std::fmt;
 
 /// A SHA-384 digest.
@@ -62,20 +62,42 @@ impl Domain {
 /// The digest of some parts, in a domain.
 pub(crate) fn tagged(domain: Domain, parts: &[&[u8]]) -> Sha384 {
     let text = domain.text().as_bytes();
-    let mut hasher = Hasher384::new();
+    let mut context = Context::new(&SHA384);
     // the texts above are short: their length fits a byte
-    hasher.update([text.len() as u8]);
-    hasher.update(text);
+    context.update(&[text.len() as u8]);
+    context.update(text);
     for part in parts {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part);
     }
-    Sha384(hasher.finalize().into())
+    sha384_of(context)
+}
+
+/// Plain SHA-384 of some bytes after others.
+pub(crate) fn sha384(first: &[u8], second: &[u8]) -> Sha384 {
+    let mut context = Context::new(&SHA384);
+    context.update(first);
+    context.update(second);
+    sha384_of(context)
+}
+
+fn sha384_of(context: Context) -> Sha384 {
+    let mut bytes = [0; 48];
+    // a SHA-384 digest has 48 bytes
+    for (to, from) in bytes.iter_mut().zip(context.finish().as_ref()) {
+        *to = *from;
+    }
+    Sha384(bytes)
 }
 
 /// Plain SHA-256.
 pub fn sha256(bytes: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(bytes).into())
+    let mut out = [0; 32];
+    // a SHA-256 digest has 32 bytes
+    for (to, from) in out.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
+        *to = *from;
+    }
+    Sha256(out)
 }
 
 fn hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {

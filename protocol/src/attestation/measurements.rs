@@ -2,8 +2,7 @@
 
 use super::refusal::Refusal;
 use crate::agreement::{Agreement, Image};
-use crate::digest::Sha384;
-use sha2::{Digest as _, Sha384 as Hasher};
+use crate::digest::{Sha384, sha384};
 use std::collections::BTreeMap;
 
 /// Numbers of measurements are below this. The module has 16; AWS's sandboxes use a further one.
@@ -81,5 +80,5 @@ impl Measurements {
 
 /// PCR16 of a prebuilt image that serves an agreement: zeros, extended once by its digest.
 pub fn pcr16(agreement: &Sha384) -> Sha384 {
-    Sha384(Hasher::new_with_prefix([0; 48]).chain_update(agreement.0).finalize().into())
+    sha384(&[0; 48], &agreement.0)
 }
