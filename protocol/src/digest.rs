@@ -6,7 +6,7 @@
 //! A digest of one domain is never one of another, and no two lists of parts give the same bytes.
 //! SHA-2 runs in a time that depends on lengths alone.
 
-use aws_lc_rs::digest::{Context, SHA256, SHA384, digest};
+use aws_lc_rs::digest::{Context, SHA256, SHA384};
 use std::fmt;
 
 /// A SHA-384 digest.
@@ -92,9 +92,16 @@ fn sha384_of(context: Context) -> Sha384 {
 
 /// Plain SHA-256.
 pub fn sha256(bytes: &[u8]) -> Sha256 {
+    sha256_of(&[bytes])
+}
+
+/// Plain SHA-256 of some bytes one after the other.
+pub(crate) fn sha256_of(parts: &[&[u8]]) -> Sha256 {
+    let mut context = Context::new(&SHA256);
+    parts.iter().for_each(|part| context.update(part));
     let mut out = [0; 32];
     // a SHA-256 digest has 32 bytes
-    for (to, from) in out.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
+    for (to, from) in out.iter_mut().zip(context.finish().as_ref()) {
         *to = *from;
     }
     Sha256(out)
