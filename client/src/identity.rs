@@ -74,7 +74,8 @@ impl Identity {
     pub fn read(path: &Path) -> Result<Self, IdentityError> {
         let io = |error| IdentityError::Io(error, "read");
         let file = std::fs::File::open(path).map_err(io)?;
-        let mut text = Secret::new(String::new());
+        // all of it at once: a string that grows leaves copies
+        let mut text = Secret::new(String::with_capacity(MAX_FILE as usize));
         file.take(MAX_FILE).read_to_string(text.expose_mut()).map_err(|error| {
             match error.kind() {
                 ErrorKind::InvalidData => IdentityError::Form,
@@ -109,8 +110,10 @@ impl Identity {
         match self {
             // Declassified: the file is its owner's, and is how the key is kept.
             Self::Psk(secret) => {
-                let text = Secret::new(format!("{}\n", hex::encode(secret.expose())));
-                file.write_all(text.expose().as_bytes()).map_err(io)
+                let text = Secret::new(hex::encode(secret.expose()));
+                file.write_all(text.expose().as_bytes())
+                    .and_then(|()| file.write_all(b"\n"))
+                    .map_err(io)
             }
             Self::Key(key) => file.write_all(key.to_pem().as_bytes()).map_err(io),
         }

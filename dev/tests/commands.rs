@@ -171,7 +171,8 @@ fn a_model_is_submitted_rows_are_scored_and_receipts_hold() {
 
     folder.json(&score);
     let line = folder.fails(&score, 1);
-    assert!(line.contains("no calls or not enough rows are left to you"), "{line}");
+    assert!(line.contains("171 rows in 1 calls are more than is left"), "{line}");
+    folder.fails(&format!("{trusted} data score --data {rows} --dry-run {bob}"), 1);
     let status = folder.json(&format!("{trusted} status {bob}"));
     assert_eq!((&status["phase"], &status["calls_left"]), (&"a program, frozen".into(), &0.into()));
 }
@@ -200,6 +201,13 @@ fn identities_are_made_once_and_belong_to_somebody() {
         let mode = std::fs::metadata(folder.path("alice.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
+    // a root of KMS that is not Amazon's could release the keys to anybody
+    let text = std::fs::read_to_string(folder.path("agreement.toml")).unwrap();
+    let other = format!("kms_roots = [\"amazon\", \"sha256:{}\"]\n[image]", "1".repeat(64));
+    std::fs::write(folder.path("other.toml"), text.replace("[image]", &other)).unwrap();
+    let line =
+        folder.fails("status --enclave 127.0.0.1:1 --agreement other.toml --identity bob.key", 2);
+    assert!(line.contains("kms_roots: a root that is not Amazon's"), "{line}");
     let line = folder.fails("enclave --agreement agreement.toml --root root.pem", 2);
     assert!(line.contains("alice: give --identity"), "{line}");
     let line = folder.fails("--root agreement.toml status", 2);

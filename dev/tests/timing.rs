@@ -1,7 +1,8 @@
 //! Times of replies over a socket: an answer, a refusal and nonsense take the same, and where nothing paces them they do not.
 //!
 //! Each kind of request takes its turn in a random order. Welch's t-test compares the fastest nine tenths of each kind with
-//! those of an answer to the same party, as dudect does: a connection that is used less often is slower by itself. A pair differs where |t| is above 6; the control is a host without pacing, whose kinds must differ by far more.
+//! those of an answer to the same party, as dudect does: a connection that is used less often is slower by itself. A pair differs where |t| is above 4.5, the bound of the timing gate,
+//! twice in a row; the control is a host without pacing, whose kinds must differ by far more.
 //!
 //! 250 rounds, or as many as `TAUTOCHRONE_TIMING_ROUNDS` says.
 
@@ -218,11 +219,19 @@ fn refusals_take_as_long_as_answers_and_without_pacing_they_do_not() {
     assert!(unpaced > 30.0, "the check is blind: |t| is {unpaced:.1} without pacing");
 
     let enclave = Enclave::start(Arc::clone(&agreement), keys(), "127.0.0.1:0", None).unwrap();
-    let times = measure(&mut Talk::begin(&enclave, &agreement), rounds);
-    for (asked, times) in &times {
-        assert!(times.iter().all(|&time| time >= 0.010), "{asked:?} left before the bound");
+    let mut talk = Talk::begin(&enclave, &agreement);
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let times = measure(&mut talk, rounds);
+        for (asked, times) in &times {
+            assert!(times.iter().all(|&time| time >= 0.010), "{asked:?} left before the bound");
+        }
+        let (paced, kind) = largest(&times);
+        println!("paced: |t| {paced:.1} for {kind:?}");
+        if paced < 4.5 {
+            return;
+        }
+        seen.push((paced, kind));
     }
-    let (paced, kind) = largest(&times);
-    println!("paced: |t| {paced:.1} for {kind:?}");
-    assert!(paced < 6.0, "{kind:?} tells itself from an answer: |t| is {paced:.1}");
+    panic!("refusals tell themselves from an answer, twice: {seen:?}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use protocol::Sha384;
-use protocol::agreement::Agreement;
+use protocol::agreement::{Agreement, KmsRoot};
 use protocol::attestation::{Judge, Root, UnixTime};
 
 use crate::command::attest::{measurements, pcr};
@@ -55,6 +55,12 @@ impl Remote {
     /// Reads agreement and identity: everything that can be refused without a connection.
     pub(crate) fn party(&self) -> Result<Party, Failure> {
         let agreement = crate::command::agreement::load(&self.agreement)?;
+        if agreement.terms().kms_roots.iter().any(|root| *root != KmsRoot::Amazon) {
+            return Err(Failure::about(
+                &self.agreement,
+                "kms_roots: a root that is not Amazon's, which could release the keys to anybody: agree on \"amazon\" alone",
+            ));
+        }
         let identity = Identity::read(&self.identity).map_err(|error| self.about(&error))?;
         let number = identity.party(&agreement).map_err(|error| self.about(&error))?;
         Ok(Party { agreement, number, identity })

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use engine::{LabelRule, Output, Schema};
 use protocol::agreement::{Agreement, Whom};
 use protocol::attestation::Root;
+use protocol::message::Counters;
 use serde_json::json;
 
 use crate::agreement::check_values;
@@ -104,14 +105,11 @@ pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
     let left = session.status().map_err(failure)?;
     if arguments.dry_run {
         session.close();
-        return dry_run(
-            arguments,
-            &party,
-            table.rows(),
-            calls.len(),
-            left.score_calls,
-            left.score_rows,
-        );
+        return dry_run(arguments, &party, table.rows(), calls.len(), &left);
+    }
+    if !enough(table.rows(), calls.len(), &left) {
+        session.close();
+        return Err(not_enough(table.rows(), calls.len(), &left));
     }
     let mut outputs = Vec::new();
     let mut last = left;
@@ -161,10 +159,10 @@ fn dry_run(
     party: &Party,
     rows: usize,
     calls: usize,
-    calls_left: u32,
-    rows_left: u64,
+    left: &Counters,
 ) -> Result<(), Failure> {
-    let enough = calls as u64 <= u64::from(calls_left) && rows as u64 <= rows_left;
+    let (calls_left, rows_left) = (left.score_calls, left.score_rows);
+    let enough = enough(rows, calls, left);
     if arguments.json {
         let object = json!({
             "rows": rows,
@@ -184,7 +182,20 @@ fn dry_run(
     if enough {
         return Ok(());
     }
-    Err(Failure::Verdict("not enough is left for these rows: score fewer of them".into()))
+    Err(not_enough(rows, calls, left))
+}
+
+/// Whether so many rows and calls are left to the party.
+fn enough(rows: usize, calls: usize, left: &Counters) -> bool {
+    calls as u64 <= u64::from(left.score_calls) && rows as u64 <= left.score_rows
+}
+
+/// Told before the first call: calls that are charged and lead to no file would be lost.
+fn not_enough(rows: usize, calls: usize, left: &Counters) -> Failure {
+    Failure::Verdict(format!(
+        "{rows} rows in {calls} calls are more than is left, {} calls of {} rows: nothing was sent or charged; score fewer rows",
+        left.score_calls, left.score_rows
+    ))
 }
 
 /// The rows, as many to a call as one may have.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use engine::Purpose;
+use protocol::Code;
 use protocol::agreement::{Agreement, AgreementError, fits, readings};
 use protocol::attestation::Root;
 use serde_json::json;
@@ -80,8 +81,9 @@ pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
     let left = match session.submit(submission) {
         Ok(left) => left,
         Err(error) => {
-            // whether a broken connection left a program there is not known: then it counts as one
-            if matches!(error, SessionError::Refused(_)) {
+            // It counts as a program where that is not known: where the connection broke, and where the enclave took it
+            // and only the word of the store did not come.
+            if matches!(error, SessionError::Refused(code) if code != Code::Store) {
                 notes.refused(&digest, &boot).map_err(about)?;
             }
             return Err(failure(error));
