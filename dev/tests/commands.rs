@@ -79,9 +79,10 @@ impl Folder {
         std::fs::write(self.path("agreement.toml"), text.join("\n")).unwrap();
     }
 
-    fn serve(&self) -> Served {
+    fn serve(&self, more: &str) -> Served {
         let arguments = "enclave --agreement agreement.toml --identity alice.key --root root.pem";
-        let mut child = self.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            self.command(&format!("{arguments} {more}")).stdout(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut address).unwrap();
         Served { child, address: address.trim().to_owned() }
@@ -104,7 +105,7 @@ impl Drop for Served {
 fn a_model_is_submitted_rows_are_scored_and_receipts_hold() {
     let folder = Folder::new();
     folder.agree();
-    let served = folder.serve();
+    let served = folder.serve("");
     let remote = |party: &str| {
         format!("--enclave {} --agreement agreement.toml --identity {party}.key", served.address)
     };
@@ -175,6 +176,24 @@ fn a_model_is_submitted_rows_are_scored_and_receipts_hold() {
     folder.fails(&format!("{trusted} data score --data {rows} --dry-run {bob}"), 1);
     let status = folder.json(&format!("{trusted} status {bob}"));
     assert_eq!((&status["phase"], &status["calls_left"]), (&"a program, frozen".into(), &0.into()));
+}
+
+/// The enclave has the program, and only the store's word is missing: whoever counts boots must count this one.
+#[test]
+fn a_program_that_may_be_there_counts_as_given() {
+    let folder = Folder::new();
+    folder.agree();
+    let served = folder.serve("--store no-such-folder");
+    let model = examples().join("demo/model.json").display().to_string();
+    let submit = format!(
+        "--root root.pem model submit --model {model} --enclave {} --agreement agreement.toml --identity alice.key",
+        served.address
+    );
+    folder.fails(&submit, 1);
+    let notes = std::fs::read_to_string(folder.path("alice.key.submitted")).unwrap();
+    assert_eq!(notes.lines().count(), 1, "{notes}");
+    let line = folder.fails(&submit, 2);
+    assert!(line.contains("1 boot(s) got a program"), "{line}");
 }
 
 #[test]
