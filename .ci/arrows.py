@@ -23,7 +23,7 @@ ALLOWED = {
     "ctrace-marker": set(),
     "ctrace-toys": {"ctrace", "ctrace-marker"},
     "steal": {"engine", "models", "protocol"},
-    "tests": EVERY,
+    "tests": EVERY | {"enclave-host"},
     "evidence": {"ops", "engine", "protocol", "enclave-host", "ctrace-marker", "tests"},
     "benches": EVERY | {"dev"},
 }

@@ -5,6 +5,8 @@
 //! decode to a program which encodes to others, backends that disagree on a compiled model. It must not
 //! panic otherwise.
 
+pub(crate) mod connection;
+
 use client::data::{self, Limits, Selection};
 use engine::{
     Backend, CompileOptions, Evaluation, LabelRule, Model, Output, Precision, Profile, Program,
@@ -27,7 +29,9 @@ pub(crate) fn run(target: &str, bytes: &[u8]) {
         "program" => program(bytes),
         "rule" => rule(bytes),
         "agreement" => agreement(bytes),
+        "frame" => frames(bytes),
         "message" => message(bytes),
+        "connection" => connection::run(bytes),
         "attestation" => attestation(bytes),
         other => panic!("no target {other}"),
     }
@@ -159,13 +163,22 @@ fn agreement(bytes: &[u8]) {
     }
 }
 
-/// What travels inside the channel: a header, a request of every kind, a reply, a receipt.
-fn message(bytes: &[u8]) {
-    if let Some(header) = bytes.first_chunk()
-        && let Ok(header) = Header::parse(header, |_| 1 << 20)
-    {
-        assert!(header.encode() == bytes[..HEADER] && header.length() <= 1 << 20);
+/// A stream of frames: header, body, header, until one is refused or cut off.
+fn frames(mut bytes: &[u8]) {
+    let cap = |kind: Kind| if kind == Kind::Score { 1 << 16 } else { 64 };
+    while let Some((head, rest)) = bytes.split_first_chunk::<HEADER>() {
+        let Ok(header) = Header::parse(head, cap) else { return };
+        assert!(header.encode() == *head && header.length() <= cap(header.kind()));
+        let Some((body, after)) = rest.split_at_checked(header.length() as usize) else { return };
+        if let Ok(request) = RawRequest::parse(header.kind(), body.to_vec()) {
+            assert!(request.encode() == body, "another form of one request");
+        }
+        bytes = after;
     }
+}
+
+/// What travels inside the channel: a request of every kind, a reply, a receipt.
+fn message(bytes: &[u8]) {
     for kind in Kind::ALL {
         if let Ok(request) = RawRequest::parse(kind, bytes.to_vec()) {
             assert!(request.encode() == bytes, "another form of one request");

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 bin=${TAUTOCHRONE_BIN:-target/release/tautochrone}
 bin=$(realpath "$bin")
 corpus=fuzz/corpus
-mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule,agreement,message,attestation}
+mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule,agreement,frame,message,connection,attestation}
 cp models/testdata/xgboost-*.json "$corpus/xgboost/"
 cp models/testdata/lightgbm-*.txt "$corpus/lightgbm/"
 cp models/testdata/sklearn-*.json "$corpus/sklearn/"
@@ -46,12 +46,16 @@ for agreement in examples/agreements/*.toml protocol/vectors/every-term.toml; do
 done
 # a header of each kind; a status request; a score of one row; a reply and a receipt of zeros
 for kind in 1 2 3 4 5 6; do
-    printf "\\x01\\x00\\x0$kind\\x00\\x00\\x00\\x00\\x00\\x10\\x00\\x00\\x00\\x00\\x00\\x00\\x00" >"$corpus/message/header-$kind"
+    printf "\\x01\\x00\\x0$kind\\x00\\x00\\x00\\x00\\x00\\x10\\x00\\x00\\x00\\x00\\x00\\x00\\x00" >"$corpus/frame/header-$kind"
 done
 head -c 16 /dev/zero >"$corpus/message/status"
 head -c 80 /dev/zero >"$corpus/message/score"
 head -c 552 /dev/zero >"$corpus/message/reply"
 { printf "\\x01"; head -c 415 /dev/zero; } >"$corpus/message/receipt"
+# a submission, two calls, the first again, a supply, status; then one byte of each handshake
+printf '\x00\x00\x01\x00\x02\x01\x02\x05\x02\x01\x03\x06\x02\x01\x02\x05\x01\x02\x04\x01\x03\x01\x00\x00' >"$corpus/connection/calls"
+printf '\xff\x01\x16\x03\x01' >"$corpus/connection/psk"
+printf '\xff\x02\x16\x03\x01' >"$corpus/connection/pinned"
 # real documents are not ours to commit: they are seeds where they are
 cp ../shared/vectors/attestation/*.cbor "$corpus/attestation/" 2>/dev/null || true
 find "$corpus" -type f | wc -l

@@ -6,7 +6,7 @@ mod bodies;
 
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 13] = [
     "xgboost",
     "lightgbm",
     "sklearn",
@@ -16,7 +16,9 @@ const TARGETS: [&str; 11] = [
     "program",
     "rule",
     "agreement",
+    "frame",
     "message",
+    "connection",
     "attestation",
 ];
 
@@ -56,7 +58,9 @@ fn the_bodies_take_whole_files() {
         bodies::run(target, &std::fs::read(root().join(file)).unwrap());
     }
     bodies::run("csv", b"a,b,id,note\n1,NA,x,y\n");
+    bodies::run("frame", &[1, 0, 5, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0]);
     bodies::run("message", &[0; 552]);
+    bodies::run("connection", bodies::connection::SEED);
     bodies::run("attestation", &[0x84, 0x44, 0xa1, 0x01, 0x38, 0x22, 0xa0, 0x40, 0x40]);
 }
 

@@ -1,0 +1,7 @@
+//! A stream of frames, as a connection reads them.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::run("frame", bytes));
