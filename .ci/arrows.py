@@ -17,7 +17,7 @@ ALLOWED = {
     "channel": {"protocol"},
     "enclave-host": {"engine", "ops", "protocol", "channel"},
     "client": {"models", "rules", "engine", "protocol", "channel"},
-    "dev": {"models", "engine", "protocol", "channel", "client", "enclave-host"},
+    "dev": {"models", "engine", "protocol", "channel", "client", "enclave-host", "parent"},
     "parent": {"protocol"},
     "ctrace": {"ctrace-marker"},
     "ctrace-marker": set(),

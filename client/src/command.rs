@@ -15,6 +15,7 @@ mod identity;
 mod inspect;
 mod load;
 mod options;
+mod parent;
 mod progress;
 mod receipt;
 mod remote;
@@ -63,6 +64,7 @@ enum Command {
     Model(submit::Arguments),
     Data(remote_score::Arguments),
     Status(status::Arguments),
+    Parent(parent::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -134,5 +136,6 @@ fn run(world: &World) -> Result<(), Failure> {
         Command::Model(arguments) => submit::run(&arguments, &world.root),
         Command::Data(arguments) => remote_score::run(&arguments, &world.root),
         Command::Status(arguments) => status::run(&arguments, &world.root),
+        Command::Parent(arguments) => parent::run(&arguments),
     }
 }

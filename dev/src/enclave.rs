@@ -2,16 +2,23 @@
 
 use crate::nsm::{Chain, Module};
 use channel::{ChannelError, Parties, Proof};
+use enclave_host::lockdown::Outward;
+use enclave_host::log::Log;
+use enclave_host::measured::{self, NotMeasured};
 use enclave_host::pace::{Agreed, Pace};
 use enclave_host::serve::{Host, serve};
-use enclave_host::world::{Clock, Entropy, NoEntropy, NotStored, Store};
+use enclave_host::sockets::OverUnix;
+use enclave_host::start::{Outside, Stopped, run};
+use enclave_host::world::{Clock, NoEntropy, NotStored, Store};
 use enclave_host::{Boot, Core, StartError};
 use protocol::Sha384;
 use protocol::agreement::{Agreement, Image};
-use protocol::attestation::{Measurements, Root, UnixTime, pcr16};
+use protocol::attestation::{Root, UnixTime, pcr16};
+use protocol::parent::Service;
 use std::fs::File;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -50,6 +57,12 @@ pub enum EnclaveError {
         "the agreement is about another image: under [image], write mode = \"prebuilt\" and for pcr0, pcr1 and pcr2 the digits d0, d1 and d2, 48 times each"
     )]
     Image,
+}
+
+impl From<NotMeasured> for EnclaveError {
+    fn from(_: NotMeasured) -> Self {
+        Self::Crypto
+    }
 }
 
 impl From<ChannelError> for EnclaveError {
@@ -101,19 +114,19 @@ impl Enclave {
         if agreement.terms().image != IMAGE {
             return Err(EnclaveError::Image);
         }
-        let pcrs = Measurements::of(&agreement);
-        let module = Module::new(Chain::Good, pcrs, OffsetDateTime::now_utc())
-            .map_err(|_| EnclaveError::Crypto)?;
+        let module = module()?;
+        measured::bind(&module, &agreement)?;
         let root = module.root().map_err(|_| EnclaveError::Crypto)?;
         let root_pem = module.root_pem().to_owned();
-        let boot = Arc::new(Boot::new(&mut SystemEntropy)?);
+        let boot = Arc::new(Boot::new(&mut &module)?);
         let stored = Kept { folder, ..Kept::default() };
         let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone())?;
         let parties = Parties::new(proofs)?;
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let (attester, clock) = (module, SystemClock);
-        let host = Host { agreement, boot, core, parties, attester, clock, pace };
+        let log = Arc::new(Log::new(agreement.terms().replies));
+        let host = Host { agreement, boot, core, parties, attester, clock, pace, log };
         thread::spawn(move || serve(&listener, host));
         Ok(Self { address, root, root_pem, stored })
     }
@@ -137,6 +150,42 @@ impl Enclave {
     pub fn records(&self) -> Vec<usize> {
         self.stored.sizes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Serves an agreement behind a parent whose Unix sockets are in a folder, as `tautochrone-enclave` does behind a real one:
+/// measured, locked down, logged. `ready` is told the root as a PEM file before the process is locked down.
+///
+/// # Errors
+/// Whatever stopped it.
+pub fn serve_behind(
+    parent: &Path,
+    agreement: Arc<Agreement>,
+    proofs: Vec<Proof>,
+    ready: impl FnOnce(&str) -> std::io::Result<()>,
+) -> Result<Stopped, EnclaveError> {
+    if agreement.terms().image != IMAGE {
+        return Err(EnclaveError::Image);
+    }
+    let module = module()?;
+    let address = parent.join(Service::Enclave.name());
+    // of an enclave that was there before
+    let _ = std::fs::remove_file(&address);
+    let outside = Outside {
+        module: &module,
+        listener: UnixListener::bind(address)?,
+        parent: OverUnix(parent.to_path_buf()),
+        clock: SystemClock,
+        outward: Outward::Unix,
+    };
+    ready(module.root_pem())?;
+    Ok(run(outside, agreement, proofs))
+}
+
+/// A module that measured the development image, and no agreement yet.
+fn module() -> Result<Module, EnclaveError> {
+    let Image::Prebuilt { pcr0, pcr1, pcr2 } = IMAGE else { return Err(EnclaveError::Image) };
+    let pcrs = [(0, pcr0), (1, pcr1), (2, pcr2), (16, Sha384([0; 48]))];
+    Module::new(Chain::Good, pcrs, OffsetDateTime::now_utc()).map_err(|_| EnclaveError::Crypto)
 }
 
 /// The measurements that a client expects of an enclave of this agreement.
@@ -175,14 +224,6 @@ fn write_durably(folder: &Path, epoch: u64, record: &[u8]) -> std::io::Result<()
     file.sync_all()?;
     std::fs::rename(&half, folder.join(format!("{epoch}.record")))?;
     File::open(folder)?.sync_all()
-}
-
-struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        aws_lc_rs::rand::fill(bytes).map_err(|_| NoEntropy)
-    }
 }
 
 /// Holds nothing back.

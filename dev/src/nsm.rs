@@ -1,8 +1,11 @@
 //! A security module: documents in AWS's format, under a root that is made here. For tests, a chain or a document that is
 //! wrong in one way.
 
+use aws_lc_rs::digest::{SHA384, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
+use enclave_host::measured::{Register, RegisterFailed, Registers};
+use enclave_host::world::{Entropy, NoEntropy};
 use minicbor::Encoder;
 use protocol::Sha384;
 use protocol::attestation::{Root, RootError};
@@ -13,6 +16,7 @@ use rcgen::{
 };
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::{Duration, OffsetDateTime};
 
 /// The one protected header that documents have: `{1: -35}`, ES384.
@@ -38,7 +42,7 @@ pub struct Module {
     authority: Vec<u8>,
     signer: Vec<u8>,
     key: Vec<u8>,
-    pcrs: BTreeMap<u8, Sha384>,
+    pcrs: Mutex<BTreeMap<u8, Register>>,
 }
 
 impl Module {
@@ -75,14 +79,35 @@ impl Module {
         let authority = Issuer::new(authority, authority_key);
         let signer = params(chain == Chain::SignerIsAuthority, "development signer");
         let signer_der = signer.signed_by(&signer_key, &authority)?;
+        let open = |(number, value)| (number, Register { locked: false, value });
         Ok(Self {
             root: root_der.der().to_vec(),
             root_pem: root_der.pem(),
             authority: authority_der.der().to_vec(),
             signer: signer_der.der().to_vec(),
             key: signer_key.serialize_der(),
-            pcrs: pcrs.into_iter().collect(),
+            pcrs: Mutex::new(pcrs.into_iter().map(open).collect()),
         })
+    }
+
+    fn registers(&self) -> MutexGuard<'_, BTreeMap<u8, Register>> {
+        self.pcrs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(
+        &self,
+        number: u16,
+        change: impl FnOnce(&mut Register),
+    ) -> Result<(), RegisterFailed> {
+        let number = u8::try_from(number).map_err(|_| RegisterFailed)?;
+        let mut registers = self.registers();
+        match registers.get_mut(&number) {
+            Some(register) if !register.locked => {
+                change(register);
+                Ok(())
+            }
+            _ => Err(RegisterFailed),
+        }
     }
 
     /// The root that this module's chains end in.
@@ -110,7 +135,8 @@ impl Module {
 
     /// A draft of a good document, bound to nothing.
     pub fn draft(&self, milliseconds: u64) -> Draft {
-        let pcrs = self.pcrs.iter().map(|(&number, value)| (number.into(), value.0.to_vec()));
+        let registers = self.registers();
+        let pcrs = registers.iter().map(|(&number, held)| (number.into(), held.value.0.to_vec()));
         let bundle = self.bundle().map(<[u8]>::to_vec).to_vec();
         Draft {
             fields: vec![
@@ -167,6 +193,31 @@ impl Attester for Module {
             .with("user_data", Value::Bytes(user_data.0.to_vec()))
             .with("nonce", Value::Bytes(nonce.to_vec()));
         Ok(self.sign(&Draft { indefinite: true, ..draft }.payload()))
+    }
+}
+
+impl Registers for Module {
+    fn describe(&self, number: u16) -> Result<Register, RegisterFailed> {
+        let number = u8::try_from(number).map_err(|_| RegisterFailed)?;
+        self.registers().get(&number).copied().ok_or(RegisterFailed)
+    }
+
+    fn extend(&self, number: u16, data: &Sha384) -> Result<(), RegisterFailed> {
+        self.change(number, |register| {
+            let both = [register.value.0, data.0].concat();
+            let digest = digest(&SHA384, &both);
+            register.value.0.copy_from_slice(digest.as_ref());
+        })
+    }
+
+    fn lock(&self, number: u16) -> Result<(), RegisterFailed> {
+        self.change(number, |register| register.locked = true)
+    }
+}
+
+impl Entropy for &Module {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        aws_lc_rs::rand::fill(bytes).map_err(|_| NoEntropy)
     }
 }
 

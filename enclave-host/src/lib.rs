@@ -5,8 +5,8 @@
 //! ```
 //! Each arrow consumes its input and is the only way to its output: whoever holds a [`Spent`] knows
 //! that the call was charged and its record stored. The core has no I/O: the outside is behind the
-//! traits of [`world`]. [`serve`] puts it behind sockets and [`pace`] lets replies leave on time. The
-//! phases are in the module `phase`, on one screen.
+//! traits of [`world`]. [`serve`] puts it behind sockets, [`pace`] lets replies leave on time, [`log`] tells the parent
+//! what everyone may know, and [`start`] does all of it in order. The phases are in the module `phase`, on one screen.
 //!
 //! Never here: a model importer, a TOML parser, a command line.
 #![forbid(unsafe_code)]
@@ -14,10 +14,17 @@
 mod boot;
 mod core;
 mod ledger;
+pub mod lockdown;
+pub mod log;
+pub mod measured;
+pub mod nsm;
 mod outputs;
 pub mod pace;
+pub mod parent;
 mod phase;
 pub mod serve;
+pub mod sockets;
+pub mod start;
 mod values;
 pub mod world;
 

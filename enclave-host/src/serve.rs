@@ -10,6 +10,7 @@
 
 use crate::boot::Boot;
 use crate::core::{Core, Next, Response};
+use crate::log::Log;
 use crate::pace::Pace;
 use crate::world::{Clock, Store};
 use channel::{Channel, Hangup, Parties, Socket, accept};
@@ -17,11 +18,10 @@ use engine::Backend;
 use protocol::agreement::Agreement;
 use protocol::document::{Attester, NONCE_BYTES, Purpose, user_data};
 use protocol::frame::Kind;
-use protocol::message::{RawRequest, STATUS_BODY, SUBMIT_HEAD};
+use protocol::message::{RawOperation, RawRequest, STATUS_BODY, SUBMIT_HEAD};
+use protocol::parent::Event;
 use std::io;
-use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,25 +36,6 @@ pub trait Listener: Send + Sync {
     /// # Errors
     /// Where the system gives none.
     fn accept(&self) -> io::Result<Self::Socket>;
-}
-
-impl Listener for TcpListener {
-    type Socket = TcpStream;
-
-    fn accept(&self) -> io::Result<TcpStream> {
-        let (stream, _) = TcpListener::accept(self)?;
-        // a reply is one write, and must not wait for another
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    }
-}
-
-impl Listener for UnixListener {
-    type Socket = UnixStream;
-
-    fn accept(&self) -> io::Result<UnixStream> {
-        UnixListener::accept(self).map(|(stream, _)| stream)
-    }
 }
 
 /// What the host serves with. Each part is what its trait says, and no flag changes it.
@@ -73,10 +54,14 @@ pub struct Host<S, A, C, P> {
     pub clock: C,
     /// When replies leave.
     pub pace: P,
+    /// What the parent is told.
+    pub log: Arc<Log>,
 }
 
 /// How long a stranger may take.
 const GREETING: Duration = Duration::from_secs(10);
+/// What the system says when it has no room: ENOMEM, ENFILE, EMFILE, ENOBUFS.
+const FULL: [i32; 4] = [12, 23, 24, 105];
 /// Strangers at once, at most.
 const MOST_GREETERS: usize = 64;
 
@@ -105,9 +90,11 @@ where
         attester: host.attester,
         clock: host.clock,
         pace: host.pace,
+        log: host.log,
         greetings: Greetings::new(greeters),
         places: (0..parties).map(|_| Place::new()).collect(),
     };
+    serving.log.note(Event::Serving);
     thread::scope(|scope| {
         for _ in 0..greeters {
             scope.spawn(|| serving.greet());
@@ -122,6 +109,10 @@ where
                 // the stranger was gone before it was taken in
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // no memory or no descriptor for another one now: those that are here will end
+                Err(error) if error.raw_os_error().is_some_and(|code| FULL.contains(&code)) => {
+                    thread::sleep(Duration::from_millis(20));
+                }
                 Err(error) => break error,
             }
         };
@@ -139,6 +130,7 @@ struct Serving<S, A, C, P, K: Socket> {
     attester: A,
     clock: C,
     pace: P,
+    log: Arc<Log>,
     greetings: Greetings<K>,
     places: Vec<Place<Channel<K>>>,
 }
@@ -156,6 +148,8 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
             if let Ok((channel, key)) = accepted
                 && let Some(place) = self.places.get(key)
             {
+                // there are at most 64 parties
+                self.log.note(Event::Connected { party: key as u16 });
                 place.put(channel);
             }
         }
@@ -195,8 +189,9 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
                 }
             }
             let start = Instant::now();
-            let response = self.answer(party, kind, body);
+            let (response, rows) = self.answer(party, kind, body);
             self.pace.wait(start);
+            self.log.note(Event::Answered { party, kind, rows });
             channel.set_deadline(Instant::now() + idle);
             let kind = response.kind();
             if channel.send(kind, &response.into_body()).is_err() {
@@ -214,18 +209,27 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
         Some([key.as_slice(), &document].concat())
     }
 
-    fn answer(&self, party: u16, kind: Kind, body: Vec<u8>) -> Response {
+    /// The answer, and the rows that the request said it has.
+    fn answer(&self, party: u16, kind: Kind, body: Vec<u8>) -> (Response, u32) {
         let request = RawRequest::parse(kind, body);
+        let rows = match &request {
+            Ok(RawRequest {
+                operation: RawOperation::Score(raw) | RawOperation::Supply(raw),
+                ..
+            }) => raw.rows,
+            _ => 0,
+        };
         let now = self.clock.now();
         let next = match request {
             Ok(request) => guard(&self.core).handle(party, request, now),
             Err(code) => Next::Reply(guard(&self.core).refuse(party, kind, code)),
         };
-        match next {
+        let response = match next {
             Next::Reply(response) => response,
             // the lock is free again: one party's rows do not keep another waiting
             Next::Evaluate(spent) => spent.evaluate(Backend::detect(), NonZeroUsize::MIN).release(),
-        }
+        };
+        (response, rows)
     }
 }
 

@@ -1,5 +1,9 @@
 //! What the host needs from outside, as traits. The parent is behind most of them: it may lie.
 
+use channel::Socket;
+use protocol::parent::Service;
+use std::io;
+
 /// Where sealed records go. The parent keeps them; nothing here believes that it does.
 pub trait Store {
     /// Stores a record and waits for the word that it is stored.
@@ -32,4 +36,16 @@ pub struct NoEntropy;
 pub trait Clock {
     /// Seconds since 1970 UTC; `None` where no trusted time is known, which closes every window.
     fn now(&self) -> Option<u64>;
+}
+
+/// Reaches the parent's services.
+pub trait Connect: Send + Sync {
+    /// One connection.
+    type Stream: Socket;
+
+    /// Connects to a service.
+    ///
+    /// # Errors
+    /// Where nobody listens.
+    fn connect(&self, service: Service) -> io::Result<Self::Stream>;
 }

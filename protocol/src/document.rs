@@ -59,6 +59,16 @@ pub trait Attester {
     ) -> Result<Vec<u8>, NoDocument>;
 }
 
+impl<A: Attester> Attester for &A {
+    fn document(
+        &self,
+        user_data: &Sha384,
+        nonce: &[u8; NONCE_BYTES],
+    ) -> Result<Vec<u8>, NoDocument> {
+        A::document(self, user_data, nonce)
+    }
+}
+
 /// Judges documents: roots, measurements and time are the verifier's own affair.
 pub trait Verifier {
     /// Accepts a document that an enclave of the agreement's image made for this.

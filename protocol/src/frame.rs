@@ -39,7 +39,7 @@ impl Kind {
     pub const ALL: [Kind; 6] =
         [Kind::Hello, Kind::Submit, Kind::Supply, Kind::Score, Kind::Status, Kind::ReceiptKey];
 
-    fn number(self) -> u16 {
+    pub(crate) fn number(self) -> u16 {
         match self {
             Kind::Hello => 1,
             Kind::Submit => 2,
@@ -48,6 +48,11 @@ impl Kind {
             Kind::Status => 5,
             Kind::ReceiptKey => 6,
         }
+    }
+
+    /// The kind of a number.
+    pub(crate) fn of(number: u16) -> Option<Self> {
+        Kind::ALL.into_iter().find(|kind| kind.number() == number)
     }
 }
 
@@ -73,8 +78,7 @@ impl Header {
         if u16::from_le_bytes([v0, v1]) != VERSION {
             return Err(Code::Version);
         }
-        let number = u16::from_le_bytes([k0, k1]);
-        let kind = Kind::ALL.into_iter().find(|kind| kind.number() == number);
+        let kind = Kind::of(u16::from_le_bytes([k0, k1]));
         let length = u64::from_le_bytes(length);
         match kind {
             Some(kind) if [z0, z1, z2, z3] == [0; 4] && length <= cap(kind) => {

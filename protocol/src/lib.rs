@@ -10,6 +10,7 @@ mod digest;
 pub mod document;
 pub mod frame;
 pub mod message;
+pub mod parent;
 pub mod program;
 pub mod receipt;
 pub mod record;

@@ -158,6 +158,18 @@ impl Sealer {
     }
 }
 
+/// The public part of a record's header: agreement, boot, epoch. `None` where it is no record.
+pub(crate) fn public_header(record: &[u8; RECORD_BYTES]) -> Option<(Sha384, [u8; 32], u64)> {
+    let (magic, rest) = record.split_first_chunk::<8>()?;
+    let (version, rest) = rest.split_first_chunk::<4>()?;
+    let (zero, rest) = rest.split_first_chunk::<4>()?;
+    let (agreement, rest) = rest.split_first_chunk::<48>()?;
+    let (boot, rest) = rest.split_first_chunk::<32>()?;
+    let epoch = rest.first_chunk::<8>()?;
+    let known = *magic == MAGIC && *version == VERSION.to_le_bytes() && *zero == [0; 4];
+    known.then_some((Sha384(*agreement), *boot, u64::from_le_bytes(*epoch)))
+}
+
 /// Opens the records of one boot, in order, from the first: any other record is refused.
 pub struct Opener(Sealer);
 

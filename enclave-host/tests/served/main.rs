@@ -5,6 +5,7 @@
 mod world;
 
 use channel::{Channel, OwnKey, Parties, Proof, Psk, connect, connect_pinned};
+use enclave_host::log::Log;
 use enclave_host::pace::{Agreed, Pace};
 use enclave_host::serve::{Host, serve};
 use enclave_host::world::{Clock, NotStored, Store};
@@ -102,7 +103,8 @@ fn start(mut parts: AgreementParts, pace: impl Pace + 'static) -> Served {
         other => served.key(other).into(),
     });
     let parties = Parties::new(proofs.collect()).unwrap();
-    let host = Host { agreement, boot, core, parties, attester: Module, clock: NoClock, pace };
+    let log = Arc::new(Log::new(agreement.terms().replies));
+    let host = Host { agreement, boot, core, parties, attester: Module, clock: NoClock, pace, log };
     // it serves until the tests end
     thread::spawn(move || serve(&listener, host));
     served

@@ -40,6 +40,13 @@ struct Cli {
 enum Command {
     Demo(demo::Arguments),
     Enclave(serve::Arguments),
+    /// Run the untrusted machine around an enclave: `tautochrone-dev parent --help`
+    #[command(disable_help_flag = true)]
+    Parent {
+        /// See `tautochrone-dev parent --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Any command of `tautochrone`
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -66,6 +73,10 @@ fn main() -> ExitCode {
     let done = match (cli.command, cli.root) {
         (Command::Demo(arguments), None) => demo::run(&arguments).and_then(|report| say(&report)),
         (Command::Enclave(arguments), None) => serve::run(&arguments),
+        (Command::Parent { arguments }, None) => {
+            let program = OsString::from("tautochrone-dev parent");
+            return parent::command::main(std::iter::once(program).chain(arguments));
+        }
         (Command::Other(arguments), root) => match trusted(root.as_deref()) {
             Ok(root) => return client::command::main(&World { root, arguments }),
             Err(failure) => Err(failure),

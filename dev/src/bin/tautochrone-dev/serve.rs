@@ -4,7 +4,7 @@ use crate::{Failure, failed, refused, say};
 use channel::Proof;
 use clap::Args;
 use client::identity::Identity;
-use dev::enclave::Enclave;
+use dev::enclave::{Enclave, serve_behind};
 use protocol::agreement::Authentication;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,8 +33,17 @@ pub(crate) struct Arguments {
     store: Option<PathBuf>,
 
     /// Where to listen
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:0",
+        conflicts_with = "parent"
+    )]
     listen: String,
+
+    /// Serve behind `tautochrone parent`, over Unix sockets in its folder, locked down as a real enclave is
+    #[arg(long, value_name = "FOLDER", conflicts_with = "store")]
+    parent: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -66,6 +75,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         )));
     }
     let proofs = keys.into_iter().flatten().collect();
+    if let Some(parent) = &arguments.parent {
+        let ready = |root: &str| {
+            std::fs::write(&arguments.root, root)?;
+            // the reader may be gone: whoever waits for the word reads it
+            let _ = say(&format!("{}\n", parent.display()));
+            Ok(())
+        };
+        let stopped = serve_behind(parent, Arc::new(agreement), proofs, ready);
+        return Err(stopped.map_or_else(failed, failed));
+    }
     let store = arguments.store.clone();
     let enclave =
         Enclave::start(Arc::new(agreement), proofs, &arguments.listen, store).map_err(failed)?;

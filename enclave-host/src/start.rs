@@ -1,0 +1,110 @@
+//! From a boot to serving, in the one order that keeps the promises.
+//!
+//! ```text
+//! agreement -> measured -> keys of the boot -> budgets -> locked down -> the first byte of a stranger
+//! ```
+
+use crate::boot::Boot;
+use crate::core::{Core, StartError};
+use crate::lockdown::{NotLocked, Outward, lock_down};
+use crate::log::Log;
+use crate::measured::{NotMeasured, Registers, bind};
+use crate::pace::Agreed;
+use crate::parent::RemoteStore;
+use crate::serve::{Host, Listener, serve};
+use crate::world::{Clock, Connect, Entropy, NoEntropy};
+use channel::{ChannelError, Parties, Proof};
+use protocol::agreement::Agreement;
+use protocol::document::Attester;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+/// What an enclave stands in.
+pub struct Outside<'a, N, L, C, T> {
+    /// The security module.
+    pub module: &'a N,
+    /// Where parties come from.
+    pub listener: L,
+    /// The parent's services.
+    pub parent: C,
+    /// The trusted time.
+    pub clock: T,
+    /// Sockets that may still be made once the process is locked down.
+    pub outward: Outward,
+}
+
+/// Why an enclave does not serve, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// The agreement is not the one of this boot.
+    #[error(transparent)]
+    NotMeasured(#[from] NotMeasured),
+    /// There is no entropy.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    /// The host can't serve the agreement.
+    #[error(transparent)]
+    Agreement(#[from] StartError),
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed: start the enclave again")]
+    Crypto,
+    /// The process is not locked down.
+    #[error(transparent)]
+    NotLocked(#[from] NotLocked),
+    /// The listener failed.
+    #[error("the listener failed ({0}): start the enclave again")]
+    Listener(io::Error),
+}
+
+impl From<ChannelError> for Stopped {
+    fn from(_: ChannelError) -> Self {
+        Self::Crypto
+    }
+}
+
+/// Serves an agreement until the listener fails. `proofs` are in the agreement's order. From the lock-down on, this
+/// process can do nothing else.
+///
+/// # Errors
+/// Whatever stopped it.
+pub fn run<N, L, C, T>(
+    outside: Outside<'_, N, L, C, T>,
+    agreement: Arc<Agreement>,
+    proofs: Vec<Proof>,
+) -> Stopped
+where
+    N: Attester + Registers + Sync,
+    for<'a> &'a N: Entropy,
+    L: Listener,
+    C: Connect + Clone,
+    T: Clock + Sync,
+{
+    let Outside { module, listener, parent, clock, outward } = outside;
+    let prepare = || -> Result<_, Stopped> {
+        bind(module, &agreement)?;
+        let boot = Arc::new(Boot::new(&mut &*module)?);
+        let store = RemoteStore::new(parent.clone());
+        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store)?;
+        let parties = Parties::new(proofs)?;
+        lock_down(outward)?;
+        Ok((boot, core, parties))
+    };
+    let (boot, core, parties) = match prepare() {
+        Ok(prepared) => prepared,
+        Err(stopped) => return stopped,
+    };
+    let replies = agreement.terms().replies;
+    let log = Arc::new(Log::new(replies));
+    let error = thread::scope(|scope| {
+        scope.spawn(|| log.send(&parent));
+        let pace = Agreed::new(replies);
+        let attester = module;
+        let host =
+            Host { agreement, boot, core, parties, attester, clock, pace, log: Arc::clone(&log) };
+        let error = serve(&listener, host);
+        log.close();
+        error
+    });
+    Stopped::Listener(error)
+}
