@@ -23,3 +23,4 @@ pub use parties::{Parties, Proof};
 pub use pinned::OwnKey;
 pub use psk::Psk;
 pub use socket::{Hangup, Socket};
+pub use tls::prepare;

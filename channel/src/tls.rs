@@ -203,6 +203,14 @@ fn key_config(own: &OwnKey) -> Result<Config, ChannelError> {
     builder.build().map_err(setup)
 }
 
+/// Lets the TLS library do what it does at its first use, such as to open devices: for a process that soon can't.
+///
+/// # Errors
+/// [`ChannelError::Setup`] where the library fails.
+pub fn prepare() -> Result<(), ChannelError> {
+    psk_config().map(drop)
+}
+
 fn builder() -> Result<Builder, ChannelError> {
     let mut builder = Builder::new();
     builder.with_system_certs(false).map_err(setup)?;

@@ -7,7 +7,6 @@ use crate::world::Connect;
 use channel::Socket;
 use protocol::agreement::Replies;
 use protocol::parent::{Event, LOG_BYTES, Logged, Service};
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
@@ -72,12 +71,12 @@ impl Log {
             if burst.is_empty() {
                 continue;
             }
-            stream = stream.or_else(|| parent.connect(Service::Log).ok());
-            let sent = stream
-                .as_mut()
-                .map(|stream| stream.set_timeout(PATIENCE).and_then(|()| stream.write_all(&burst)));
-            if !matches!(sent, Some(Ok(()))) {
-                stream = None;
+            // a parent that was started again closed the old connection: that is worth a second try
+            let kept = stream.take();
+            stream = kept
+                .and_then(|stream| said(stream, &burst))
+                .or_else(|| said(parent.connect(Service::Log).ok()?, &burst));
+            if stream.is_none() {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.dropped = waiting.dropped.saturating_add(count);
             }
@@ -103,6 +102,12 @@ impl Log {
         }
         count + dropped
     }
+}
+
+/// Sends a burst; the connection, while it holds.
+fn said<S: Socket>(mut stream: S, burst: &[u8]) -> Option<S> {
+    let sent = stream.set_timeout(PATIENCE).and_then(|()| stream.write_all(burst));
+    sent.is_ok().then_some(stream)
 }
 
 #[cfg(test)]

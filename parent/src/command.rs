@@ -73,14 +73,30 @@ fn failed(what: impl Display) -> Failure {
 
 /// Runs the command; the first argument is the program's name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match run(&Arguments::parse_from(arguments)) {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        // the help and the version, which are no errors
+        Err(error) if error.exit_code() == 0 => error.exit(),
+        Err(error) => return told(&usage(&error)),
+    };
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // stderr may be closed; the exit code still tells
-            let _ = writeln!(io::stderr(), "error: {}", failure.text.replace('\n', " "));
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => told(&failure),
     }
+}
+
+fn told(failure: &Failure) -> ExitCode {
+    // stderr may be closed; the exit code still tells
+    let _ = writeln!(io::stderr(), "error: {}", failure.text.replace('\n', " "));
+    ExitCode::from(failure.code)
+}
+
+/// What is wrong with the command line, in one line.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    Failure { text: format!("{first}: see `tautochrone parent --help`"), code: 2 }
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
