@@ -7,7 +7,7 @@
 use benches::complete_trees;
 use channel::{Psk, connect};
 use client::data::Values;
-use client::enclave::Session;
+use client::enclave::{Call, Session};
 use dev::enclave::{Enclave, IMAGE, expected, now};
 use engine::{
     Backend, CompileOptions, Evaluation, Output, Precision, RowValues, Rows, compile, evaluate,
@@ -72,7 +72,8 @@ fn main() {
         outside.push(start.elapsed().as_secs_f64());
         let values = Values::F32(values);
         let start = Instant::now();
-        std::hint::black_box(bob.score(rows, &values).expect("within the budget").outputs.len());
+        let call = Call::new(rows, &values, None).expect("random bytes");
+        std::hint::black_box(bob.score(&call).expect("within the budget").outputs.len());
         inside.push(start.elapsed().as_secs_f64());
     }
     let mut ratios: Vec<f64> = outside.iter().zip(&inside).map(|(o, i)| o / i).collect();

@@ -14,6 +14,8 @@ use protocol::{Code, Sha384};
 use s2n_tls::enums::Mode;
 use std::time::Instant;
 
+/// Bytes that are received at a time.
+const STRETCH: usize = 64 << 10;
 /// Bytes of the boot id, which stands before the document.
 const BOOT: usize = 32;
 
@@ -223,7 +225,11 @@ fn receive<S: Socket>(
     let length = usize::try_from(header.length()).map_err(|_| memory())?;
     let mut body = Vec::new();
     body.try_reserve_exact(length).map_err(|_| memory())?;
-    body.resize(length, 0);
-    tls.read_exact(&mut body)?;
+    // a stretch at a time: what is about to be overwritten is zeroed while it is near
+    while body.len() < length {
+        let start = body.len();
+        body.resize(length.min(start + STRETCH), 0);
+        tls.read_exact(body.get_mut(start..).unwrap_or_default())?;
+    }
     Ok((header.kind(), body))
 }

@@ -4,15 +4,16 @@
 //! salt of their own here; what the party must keep to prove things later comes back with the answer.
 
 use channel::{Channel, ChannelError, Socket};
+use engine::Secret;
 use protocol::agreement::{Agreement, Digits};
 use protocol::document::{MAX_DOCUMENT, NONCE_BYTES};
 use protocol::frame::Kind;
 use protocol::message::{
-    BatchId, Content, Counters, REPLY_HEAD, RawOperation, RawRequest, RawRows, Reply, RequestId,
+    BatchId, Content, Counters, REPLY_HEAD, ROWS_HEAD, RawOperation, RawRequest, RawRows, Reply,
+    RequestId,
 };
 use protocol::receipt::{ProvenReceipt, RECEIPT_BYTES};
 use protocol::{Code, SALT_BYTES, Sha384, commitment, input_commitment, output_digest};
-
 use std::time::{Duration, Instant};
 
 use crate::data::Values;
@@ -65,6 +66,14 @@ impl Submission {
     pub fn commitment(&self) -> Sha384 {
         self.commitment
     }
+}
+
+/// A call with its id: whoever does not know whether it was answered asks the same one again.
+pub struct Call {
+    id: RequestId,
+    salt: [u8; SALT_BYTES],
+    rows: u32,
+    body: Secret<Vec<u8>>,
 }
 
 /// Rows that were scored.
@@ -143,29 +152,25 @@ impl<S: Socket> Session<S> {
         Ok(self.ask(Kind::Submit, RawOperation::Submit { salt, program })?.counters)
     }
 
-    /// Scores rows of which the party brings every column.
+    /// Scores rows. A call that was asked before is answered as then, and not charged again.
     ///
     /// # Errors
     /// Where they are refused, or the channel breaks.
-    pub fn score(&mut self, rows: u32, values: &Values) -> Result<Scored, SessionError> {
-        let salt = random()?;
-        let bytes: Vec<u8> = match values {
-            Values::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Values::F64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        };
-        let commitment = input_commitment(&salt, rows, &bytes);
-        let values = Content::new(bytes);
-        let rows = RawRows { salt, batch: BatchId([0; 16]), rows, values };
-        let asked = rows.rows;
-        let reply = self.ask(Kind::Score, RawOperation::Score(rows))?;
+    pub fn score(&mut self, call: &Call) -> Result<Scored, SessionError> {
+        let Call { id, salt, rows: asked, body } = call;
+        self.send(Kind::Score, body.expose())?;
+        // while the enclave is at work
+        let values = body.expose().get(ROWS_HEAD..).unwrap_or_default();
+        let commitment = input_commitment(salt, *asked, values);
+        let reply = self.answer(Kind::Score, *id)?;
         let Some(receipt) = reply.receipt else { return Err(SessionError::Answer("no receipt")) };
-        if reply.rows != asked || receipt.body.input != commitment {
+        if reply.rows != *asked || receipt.body.input != commitment {
             return Err(SessionError::Answer("other rows"));
         }
         // Declassified: the outputs are what the party asked for, on its own machine.
-        let released = reply.outputs.expose().get(..8 * asked as usize * self.outputs);
+        let released = reply.outputs.expose().get(..8 * *asked as usize * self.outputs);
         let released = released.ok_or(SessionError::Answer("fewer outputs"))?;
-        if receipt.body.output != output_digest(asked, released) {
+        if receipt.body.output != output_digest(*asked, released) {
             return Err(SessionError::Answer("other outputs than the receipt's"));
         }
         let (words, _) = released.as_chunks::<8>();
@@ -179,7 +184,16 @@ impl<S: Socket> Session<S> {
             .collect();
         let (key, document) = self.proof.clone();
         let receipt = ProvenReceipt::new(receipt, key, document);
-        Ok(Scored { outputs, salt, commitment, receipt, left: reply.counters })
+        Ok(Scored { outputs, salt: *salt, commitment, receipt, left: reply.counters })
+    }
+
+    /// Brings the party's columns of a batch, for a call of another party; gives what is left to it.
+    ///
+    /// # Errors
+    /// Where they are refused, or the channel breaks.
+    pub fn supply(&mut self, call: &Call) -> Result<Counters, SessionError> {
+        self.send(Kind::Supply, call.body.expose())?;
+        Ok(self.answer(Kind::Supply, call.id)?.counters)
     }
 
     /// What is left to the party.
@@ -198,8 +212,16 @@ impl<S: Socket> Session<S> {
     fn ask(&mut self, kind: Kind, operation: RawOperation) -> Result<Reply, SessionError> {
         let id = RequestId(random()?);
         let request = RawRequest { id, operation };
+        self.send(kind, request.into_body().expose())?;
+        self.answer(kind, id)
+    }
+
+    fn send(&mut self, kind: Kind, body: &[u8]) -> Result<(), SessionError> {
         self.channel.set_deadline(Instant::now() + self.patience);
-        self.channel.send(kind, &request.encode())?;
+        Ok(self.channel.send(kind, body)?)
+    }
+
+    fn answer(&mut self, kind: Kind, id: RequestId) -> Result<Reply, SessionError> {
         let longest = self.longest;
         let (answered, body) = self.channel.receive(|_| longest)?;
         let reply = Reply::parse(body).map_err(|_| SessionError::Answer("no reply"))?;
@@ -213,6 +235,49 @@ impl<S: Socket> Session<S> {
             Code::Done => Ok(reply),
             code => Err(SessionError::Refused(code)),
         }
+    }
+}
+
+impl Call {
+    /// Rows of which the party brings the columns that the agreement has from whoever calls. `batch` names the columns that
+    /// others bring, or is `None` where nobody else does.
+    ///
+    /// # Errors
+    /// Where this machine has no random bytes.
+    pub fn new(rows: u32, values: &Values, batch: Option<BatchId>) -> Result<Self, SessionError> {
+        Self::of(rows, values, batch, RawOperation::Score)
+    }
+
+    /// Columns that the party brings for calls of others.
+    ///
+    /// # Errors
+    /// Where this machine has no random bytes.
+    pub fn supplying(rows: u32, values: &Values, batch: BatchId) -> Result<Self, SessionError> {
+        Self::of(rows, values, Some(batch), RawOperation::Supply)
+    }
+
+    fn of(
+        rows: u32,
+        values: &Values,
+        batch: Option<BatchId>,
+        operation: fn(RawRows) -> RawOperation,
+    ) -> Result<Self, SessionError> {
+        fn fill<const N: usize, T: Copy>(bytes: &mut [u8], values: &[T], word: fn(T) -> [u8; N]) {
+            let (places, _) = bytes.as_chunks_mut::<N>();
+            places.iter_mut().zip(values).for_each(|(place, &value)| *place = word(value));
+        }
+        let content = match values {
+            Values::F32(values) => {
+                Content::rows(4 * values.len(), |bytes| fill(bytes, values, f32::to_le_bytes))
+            }
+            Values::F64(values) => {
+                Content::rows(8 * values.len(), |bytes| fill(bytes, values, f64::to_le_bytes))
+            }
+        };
+        let (id, salt) = (RequestId(random()?), random()?);
+        let batch = batch.unwrap_or(BatchId([0; 16]));
+        let operation = operation(RawRows { salt, batch, rows, values: content });
+        Ok(Self { id, salt, rows, body: RawRequest { id, operation }.into_body() })
     }
 }
 

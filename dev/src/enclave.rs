@@ -114,6 +114,7 @@ impl Enclave {
         if agreement.terms().image != IMAGE {
             return Err(EnclaveError::Image);
         }
+        channel::prepare()?;
         let module = module()?;
         measured::bind(&module, &agreement)?;
         let root = module.root().map_err(|_| EnclaveError::Crypto)?;

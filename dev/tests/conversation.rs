@@ -2,7 +2,7 @@
 
 use channel::{ChannelError, Psk, connect};
 use client::data::Values;
-use client::enclave::{Session, SessionError};
+use client::enclave::{Call, Session, SessionError};
 use dev::enclave::{Enclave, IMAGE, expected, now};
 use dev::network::Network;
 use engine::{CompileOptions, compile};
@@ -71,6 +71,10 @@ fn program() -> Vec<u8> {
     protocol::program::encode(program).unwrap()
 }
 
+fn call(rows: u32, values: Vec<f32>) -> Call {
+    Call::new(rows, &Values::F32(values), None).unwrap()
+}
+
 #[test]
 fn a_receipt_proves_what_was_done_to_whoever_has_the_agreement() {
     let agreement = agreement("alice-bob.toml");
@@ -83,10 +87,10 @@ fn a_receipt_proves_what_was_done_to_whoever_has_the_agreement() {
     let submission = alice.submission(&bytes).unwrap();
     let again = alice.submit(submission).err();
     assert_eq!(again, Some(SessionError::Refused(Code::Budget)));
-    let scored = alice.score(2, &Values::F32(vec![0.04; 60])).unwrap();
+    let scored = alice.score(&call(2, vec![0.04; 60])).unwrap();
     assert_eq!((scored.outputs.len(), scored.left.score_calls), (2, 2));
     assert_eq!(scored.outputs[0], scored.outputs[1], "equal rows");
-    let outside = alice.score(1, &Values::F32(vec![1e9; 30])).err();
+    let outside = alice.score(&call(1, vec![1e9; 30])).err();
     assert_eq!(outside, Some(SessionError::Refused(Code::Values)));
     assert_eq!(alice.status().unwrap().score_calls, 2, "a refusal is not charged");
 
@@ -149,7 +153,7 @@ fn the_network_sees_sizes_and_times_and_nothing_else() {
     let mut alice = enter(network.address(), &agreement, 0, &judge).unwrap();
     let submission = alice.submission(&bytes).unwrap();
     alice.submit(submission).unwrap();
-    alice.score(1, &Values::F32(vec![0.04; 30])).unwrap();
+    alice.score(&call(1, vec![0.04; 30])).unwrap();
     let score = *network.turns().last().unwrap();
     assert!(score.asked > 120 && score.answered > 1600, "{score:?}");
     assert!(score.waited >= Duration::from_millis(50), "{score:?}");

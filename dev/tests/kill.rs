@@ -4,7 +4,7 @@
 
 use channel::ChannelError;
 use client::data::Values;
-use client::enclave::{Session, SessionError};
+use client::enclave::{Call, Session, SessionError};
 use client::identity::Identity;
 use dev::enclave::{IMAGE, expected, now};
 use protocol::Code;
@@ -132,7 +132,7 @@ impl World {
             let mut bob = self.enter(host, 1)?;
             loop {
                 let value = epochs.len() as f32 / 1000.0;
-                let scored = bob.score(1, &Values::F32(vec![value; 30]))?;
+                let scored = bob.score(&Call::new(1, &Values::F32(vec![value; 30]), None)?)?;
                 let (receipt, digest) = (scored.receipt, self.agreement.digest());
                 let body = receipt.verify(&host.root, &host.expected, &digest).unwrap();
                 epochs.push(body.epoch);

@@ -3,7 +3,7 @@
 //! 30 seconds; with `TAUTOCHRONE_LOAD=full` (see `tests/load`) ten minutes, 10,000 requests and a gigabyte of rows.
 
 use client::data::Values;
-use client::enclave::Session;
+use client::enclave::{Call, Session};
 use client::identity::Identity;
 use dev::enclave::{expected, now};
 use protocol::agreement::Agreement;
@@ -165,7 +165,7 @@ fn four_parties_and_a_crowd() {
                     let value = f32::from(party) / 100.0;
                     let rows = Values::F32(vec![value; 30 * ROWS as usize]);
                     let asked = Instant::now();
-                    let scored = session.score(ROWS, &rows).unwrap();
+                    let scored = session.score(&Call::new(ROWS, &rows, None).unwrap()).unwrap();
                     if asked.elapsed() > BOUND + QUANTUM {
                         *late.lock().unwrap() += 1;
                     }

@@ -1,17 +1,46 @@
 //! Whether rows are what the agreement's columns allow: every value is looked at, one bit comes out.
 
-use ops::{Mask, is_zero_u64, key_f32, key_f64};
+use ops::{Backend, Kernel, Lanes, Mask, is_zero_u64, key_f32, key_f64};
 use protocol::agreement::{Column, ColumnValues, Missing};
 
-/// What a column's values must be, as public keys.
-#[derive(Clone, Copy)]
-struct Rule {
-    low: i64,
-    high: i64,
-    /// All ones where values are whole numbers.
-    whole: u64,
+/// What the columns' values must be, as public keys: a list for each property, so that the loop over a row is one of vectors.
+struct Rules<K> {
+    low: Vec<K>,
+    high: Vec<K>,
     /// All ones where a value may be missing.
-    missing: u64,
+    missing: Vec<K>,
+    /// All ones where values are whole numbers; `None` where no column has such.
+    whole: Option<Vec<K>>,
+}
+
+impl<K> Rules<K> {
+    /// Public: the bounds are in the agreement.
+    fn new(
+        columns: &[&Column],
+        low: impl Fn(f64) -> K,
+        high: impl Fn(f64) -> K,
+        all: impl Fn(bool) -> K,
+    ) -> Self {
+        let whole = |column: &Column| !matches!(column.values, ColumnValues::Number { .. });
+        // whole numbers are within what the precision holds exactly
+        let bounds = |column: &&Column| match &column.values {
+            ColumnValues::Number { min, max } => (*min, *max),
+            ColumnValues::Integer { min, max } => (*min as f64, *max as f64),
+            ColumnValues::Category { categories } => {
+                (0.0, categories.len().saturating_sub(1) as f64)
+            }
+        };
+        let columns = columns.iter();
+        Self {
+            low: columns.clone().map(|column| low(bounds(column).0)).collect(),
+            high: columns.clone().map(|column| high(bounds(column).1)).collect(),
+            missing: columns.clone().map(|c| all(c.missing == Missing::Allowed)).collect(),
+            whole: columns
+                .clone()
+                .any(|column| whole(column))
+                .then(|| columns.map(|column| all(whole(column))).collect()),
+        }
+    }
 }
 
 /// Are all values of these rows allowed? `values` holds whole rows of the columns, little-endian.
@@ -19,92 +48,86 @@ struct Rule {
 /// # Leaks
 /// The columns and the number of rows.
 pub fn allowed_f32(columns: &[&Column], values: &[f32]) -> Mask {
-    let key = |x: f64| {
-        // the bound inwards: the least f32 that is not below `min`, the largest not above `max`
-        let near = x as f32;
-        (near, i64::from(key_f32(near)))
+    // the bound inwards: the least f32 that is not below `min`, the largest not above `max`
+    let low = |min: f64| {
+        let near = min as f32;
+        key_f32(near) + i32::from(f64::from(near) < min)
     };
-    let rules = rules(
-        columns,
-        |min| match key(min) {
-            (near, key) if f64::from(near) < min => key + 1,
-            (_, key) => key,
-        },
-        |max| match key(max) {
-            (near, key) if f64::from(near) > max => key - 1,
-            (_, key) => key,
-        },
-    );
-    all(&rules, values, |x| {
-        let magnitude = u64::from(x.to_bits() & 0x7fff_ffff);
-        (i64::from(key_f32(x)), i64::from(i32::MAX), fraction_bits(magnitude, 23, 127))
-    })
+    let high = |max: f64| {
+        let near = max as f32;
+        key_f32(near) - i32::from(f64::from(near) > max)
+    };
+    let rules = Rules::new(columns, low, high, |yes| -i32::from(yes));
+    is_zero_u64(u64::from(Backend::detect().run(Bad32(&rules, values)).cast_unsigned()))
 }
 
 /// The same at 64 bits.
 pub fn allowed_f64(columns: &[&Column], values: &[f64]) -> Mask {
-    let rules = rules(columns, key_f64, key_f64);
-    all(&rules, values, |x| {
-        (key_f64(x), i64::MAX, fraction_bits(x.to_bits() & !(1 << 63), 52, 1023))
-    })
+    let rules = Rules::new(columns, key_f64, key_f64, |yes| -i64::from(yes));
+    is_zero_u64(Backend::detect().run(Bad64(&rules, values)).cast_unsigned())
 }
 
-/// Public: the bounds are in the agreement.
-fn rules(columns: &[&Column], low: impl Fn(f64) -> i64, high: impl Fn(f64) -> i64) -> Vec<Rule> {
-    columns
-        .iter()
-        .map(|column| {
-            // whole numbers are within what the precision holds exactly
-            let (min, max, whole) = match &column.values {
-                ColumnValues::Number { min, max } => (*min, *max, false),
-                ColumnValues::Integer { min, max } => (*min as f64, *max as f64, true),
-                ColumnValues::Category { categories } => {
-                    (0.0, categories.len().saturating_sub(1) as f64, true)
-                }
-            };
-            // public: words, so that the loop below has no branch on them either
-            let word = |yes: bool| 0u64.wrapping_sub(u64::from(yes));
-            let missing = word(column.missing == Missing::Allowed);
-            Rule { low: low(min), high: high(max), whole: word(whole), missing }
-        })
-        .collect()
-}
+/// Values of one width, to a word that is zero where every value is allowed.
+///
+/// Everything is an integer operation of one word on another. There is no comparison that a compiler could make a jump
+/// of, and the loops over a row are ones that it makes vectors of: they see every value of every call.
+macro_rules! bad {
+    ($name:ident, $value:ty, $word:ty, $key:path, $fraction:literal, $bias:literal) => {
+        struct $name<'a>(&'a Rules<$word>, &'a [$value]);
 
-/// Words instead of masks: this loop sees every value of every call, and masks for each comparison
-/// were most of the time that an admission took.
-fn all<T: Copy>(rules: &[Rule], values: &[T], look: impl Fn(T) -> (i64, i64, u64)) -> Mask {
-    let mut bad = 0;
-    for row in values.chunks_exact(rules.len().max(1)) {
-        for (rule, &value) in rules.iter().zip(row) {
-            let (key, nan, fraction) = look(value);
-            let outside = less(key, rule.low) | less(rule.high, key);
-            let broken = less(0, fraction.cast_signed()) & rule.whole;
-            let missing = !less(key, nan) & rule.missing;
-            bad |= (outside | broken) & !missing;
+        impl $name<'_> {
+            /// All ones where `a < b` (Warren, *Hacker's Delight*, 2-12).
+            #[inline(always)]
+            fn less(a: $word, b: $word) -> $word {
+                ((a & !b) | (!(a ^ b) & a.wrapping_sub(b))) >> (<$word>::BITS - 1)
+            }
+
+            /// The bits of a float that lie below the point: not zero where it is no whole number.
+            #[inline(always)]
+            fn below_the_point(x: $value) -> $word {
+                let magnitude = x.to_bits().cast_signed() & <$word>::MAX;
+                let exponent = magnitude >> $fraction;
+                // from all bits (exponent = bias) to none; without a meaning outside of that, where one of the two
+                // words below decides: everything is below the point, or nothing
+                let below: $word = ($bias + $fraction - exponent) & (<$word>::BITS as $word - 1);
+                let mask = ((1 as $word) << below).wrapping_sub(1);
+                magnitude
+                    & (mask | Self::less(exponent, $bias))
+                    & !Self::less($bias + $fraction, exponent)
+            }
         }
-    }
-    is_zero_u64(bad)
+
+        impl Kernel for $name<'_> {
+            type Output = $word;
+
+            #[inline(always)]
+            fn run<L: Lanes>(self, _: L) -> $word {
+                let Self(Rules { low, high, missing, whole }, values) = self;
+                let mut bad = 0;
+                for row in values.chunks_exact(low.len().max(1)) {
+                    let bounds = low.iter().zip(high).zip(missing);
+                    for (&value, ((&low, &high), &missing)) in row.iter().zip(bounds) {
+                        let key = $key(value);
+                        let outside = Self::less(key, low) | Self::less(high, key);
+                        // a missing value has the largest key
+                        let absent = !Self::less(key, <$word>::MAX) & missing;
+                        bad |= outside & !absent;
+                    }
+                    let Some(whole) = whole else { continue };
+                    for (&value, (&whole, &missing)) in row.iter().zip(whole.iter().zip(missing)) {
+                        let broken = Self::less(0, Self::below_the_point(value)) & whole;
+                        let absent = !Self::less($key(value), <$word>::MAX) & missing;
+                        bad |= broken & !absent;
+                    }
+                }
+                bad
+            }
+        }
+    };
 }
 
-/// All ones where `a < b` (Warren, *Hacker's Delight*, 2-12). Opaque: of the sign of a 128-bit difference rustc
-/// 1.95 made compares and jumps, see `planted::regression::row_rules`.
-fn less(a: i64, b: i64) -> u64 {
-    let a = std::hint::black_box(a);
-    (((a & !b) | (!(a ^ b) & a.wrapping_sub(b))) >> 63).cast_unsigned()
-}
-
-/// The bits of a float without its sign that lie below the point; zero for a whole number.
-/// `fraction` bits of fraction, `bias` of the exponent.
-fn fraction_bits(magnitude: u64, fraction: u64, bias: u64) -> u64 {
-    let exponent = magnitude >> fraction;
-    // from all bits (exponent = bias) to none; without a meaning outside of that, where one of the
-    // two words below decides: everything is below the point, or nothing
-    let below = (bias + fraction).wrapping_sub(exponent);
-    let mask = (1u64 << (below & 63)).wrapping_sub(1);
-    let small = less(exponent.cast_signed(), bias.cast_signed());
-    let large = less((bias + fraction).cast_signed(), exponent.cast_signed());
-    magnitude & (mask | small) & !large
-}
+bad!(Bad32, f32, i32, key_f32, 23, 127);
+bad!(Bad64, f64, i64, key_f64, 52, 1023);
 
 #[cfg(test)]
 mod tests {

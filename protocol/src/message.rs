@@ -69,6 +69,13 @@ impl Content {
         Self { body: Secret::new(bytes), start: 0 }
     }
 
+    /// Rows of so many bytes, with room in front for the head of their message, so that a client copies them once.
+    pub fn rows(bytes: usize, fill: impl FnOnce(&mut [u8])) -> Self {
+        let mut body = Secret::new(vec![0; ROWS_HEAD + bytes]);
+        fill(body.expose_mut().get_mut(ROWS_HEAD..).unwrap_or_default());
+        Self { body, start: ROWS_HEAD }
+    }
+
     /// The bytes, for code whose trace does not depend on them.
     pub fn expose(&self) -> &[u8] {
         self.body.expose().get(self.start..).unwrap_or_default()
@@ -138,6 +145,23 @@ impl RawRequest {
             // answered beside requests: no state, no budget
             Kind::Hello | Kind::ReceiptKey => Err(Code::Malformed),
         }
+    }
+
+    /// The body of a frame. Rows that were made by [`Content::rows`] stay where they are; other content is copied.
+    pub fn into_body(mut self) -> Secret<Vec<u8>> {
+        if let RawOperation::Supply(rows) | RawOperation::Score(rows) = &mut self.operation
+            && rows.values.start == ROWS_HEAD
+        {
+            let (RequestId(id), BatchId(batch)) = (self.id, rows.batch);
+            let head = RowsHead { id, salt: rows.salt, batch, rows: rows.rows, zero: 0 };
+            // the head is fixed and fits its limit
+            let head = bytes::encode::<_, ROWS_HEAD>(&head).unwrap_or_default();
+            let mut body = std::mem::replace(&mut rows.values.body, Secret::new(Vec::new()));
+            let places = body.expose_mut().iter_mut();
+            places.zip(head).for_each(|(place, byte)| *place = byte);
+            return body;
+        }
+        Secret::new(self.encode())
     }
 
     /// The body of a frame. For clients: the content is copied.

@@ -1,9 +1,13 @@
 //! `tautochrone data score`: an owner's rows to an enclave, and the answers back.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use engine::{LabelRule, Output, Schema};
+use protocol::Code;
 use protocol::agreement::{Agreement, Whom};
 use protocol::attestation::Root;
 use protocol::message::Counters;
@@ -15,6 +19,11 @@ use crate::command::failure::{Failure, note, print};
 use crate::command::remote::{Party, Remote, failure};
 use crate::command::score::names;
 use crate::data::{self, Limits, Predictions, ScoreValues, Selection, Values, replace_file};
+use crate::enclave::{Call, Scored, Session, SessionError};
+
+/// How long to wait before a call is asked again.
+const WAITS: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
 
 /// Have rows scored by an enclave
 #[derive(Args)]
@@ -114,16 +123,16 @@ pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
     let mut outputs = Vec::new();
     let mut last = left;
     for (number, (rows, values)) in (1..).zip(&calls) {
-        let scored = session.score(*rows, values).map_err(|error| {
-            let done = number - 1;
-            match failure(error) {
-                Failure::Verdict(text) if done > 0 => Failure::Verdict(format!(
-                    "call {number} of {}: {text}; {done} calls were charged and their answers are lost: nothing was written",
-                    calls.len()
+        let call = Call::new(*rows, values, None).map_err(failure)?;
+        let scored =
+            insist(arguments, &party, root, &mut session, &call).map_err(|error| match error {
+                Failure::Verdict(text) if number > 1 => Failure::Verdict(format!(
+                    "call {number} of {}: {text}; {} calls were charged and their answers are lost: nothing was written",
+                    calls.len(),
+                    number - 1
                 )),
                 other => other,
-            }
-        })?;
+            })?;
         if let Some(folder) = &arguments.receipts {
             keep(folder, number, &scored.receipt.encode())?;
         }
@@ -152,6 +161,40 @@ pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
         last.score_rows
     ));
     Ok(())
+}
+
+/// Asks until an answer comes, over a new connection where one broke. It is the same call, which is charged once; and the
+/// same boot, since another one has other budgets.
+fn insist(
+    arguments: &Score,
+    party: &Party,
+    root: &Root,
+    session: &mut Session<TcpStream>,
+    call: &Call,
+) -> Result<Scored, Failure> {
+    let mut waits = WAITS.into_iter();
+    loop {
+        let error = match session.score(call) {
+            Ok(scored) => return Ok(scored),
+            Err(error) => error,
+        };
+        let broken = matches!(error, SessionError::Channel(_));
+        let passing = matches!(error, SessionError::Refused(Code::Store | Code::Busy));
+        let Some(wait) = waits.next().filter(|_| broken || passing) else {
+            return Err(failure(error));
+        };
+        note(&format!("{error}; asking the same call again, which is charged once"));
+        sleep(wait);
+        if broken {
+            let boot = session.boot();
+            *session = arguments.remote.open(party, root)?;
+            if session.boot() != boot {
+                return Err(Failure::Verdict(
+                    "the enclave was started again, and the new one does not know this call: ask the model's owner".into(),
+                ));
+            }
+        }
+    }
 }
 
 fn dry_run(

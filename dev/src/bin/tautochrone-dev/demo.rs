@@ -4,7 +4,7 @@ use crate::{Failure, failed, refused};
 use channel::{Channel, ChannelError, Psk, connect};
 use clap::Args;
 use client::data::{self, Limits, Selection, Values};
-use client::enclave::{Scored, Session, SessionError};
+use client::enclave::{Call, Scored, Session, SessionError};
 use dev::enclave::{Enclave, EnclaveError, IMAGE, expected, now};
 use dev::network::{Network, Turn};
 use engine::{
@@ -125,10 +125,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, Failure> {
     let mut observed = Vec::new();
     let note = |observed: &mut Vec<Turn>| observed.extend(network.turns().last().copied());
     for (rows, values) in &calls {
-        answers.push(bob.score(*rows, values)?);
+        answers.push(bob.score(&Call::new(*rows, values, None)?)?);
         note(&mut observed);
     }
-    let third = match bob.score(calls[0].0, &calls[0].1) {
+    let third = match bob.score(&Call::new(calls[0].0, &calls[0].1, None)?) {
         Err(SessionError::Refused(code)) => code,
         Err(error) => return Err(error.into()),
         Ok(_) => return Err(failed("the third call was answered: the budget does not hold")),
