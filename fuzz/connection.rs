@@ -7,6 +7,7 @@
 //! ```
 
 use channel::{Hangup, Parties, Proof, Psk, Socket, accept};
+use enclave_host::pace::NoTrial;
 use enclave_host::world::{Entropy, NoEntropy, NotStored, Store};
 use enclave_host::{Boot, Core, Next, Response, score_outputs};
 use engine::{
@@ -85,7 +86,7 @@ fn agreement(carol_supplies: bool) -> Agreement {
     bob.score = Budget { calls: 2, rows: 12 };
     let mut carol = party(3, "carol", &[Role::Operator]);
     if carol_supplies {
-        carol.roles = BTreeSet::from([Role::DataOwner]);
+        carol.roles = BTreeSet::from([Role::DataOwner, Role::Reader]);
         carol.supply = Budget { calls: 3, rows: 30 };
     } else {
         alice.roles.extend([Role::DataOwner, Role::Reader]);
@@ -121,12 +122,16 @@ fn agreement(carol_supplies: bool) -> Agreement {
             columns: vec![column("x", Whom::Caller), column("y", y)],
         },
         output: OutputTerms { output: Output::Margin, count: 1, min: -200.0, max: 250.0 },
-        releases: vec![Release {
-            to: Whom::Caller,
-            form: Form::Rows,
-            digits: Digits::Full,
-            row_disclosure: RowDisclosure::Refused,
-        }],
+        releases: [Some(Whom::Caller), carol_supplies.then_some(Whom::Party(CAROL))]
+            .into_iter()
+            .flatten()
+            .map(|to| Release {
+                to,
+                form: Form::Rows,
+                digits: Digits::Full,
+                row_disclosure: RowDisclosure::Refused,
+            })
+            .collect(),
         replies: Replies { bound_ms: 1000, quantum_ms: 100, factor: 2 },
         limits: Limits {
             memory_mib: 64,
@@ -186,7 +191,8 @@ fn conversation(carol_supplies: bool, steps: &[u8]) {
     let boot = Arc::new(Boot::new(&mut Counting(0)).expect("entropy"));
     let fails = Rc::new(Cell::new(false));
     let store = Failing { fails: Rc::clone(&fails), last: 0 };
-    let mut core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store).expect("served");
+    let mut core =
+        Core::new(Arc::clone(&agreement), Arc::clone(&boot), store, NoTrial).expect("served");
     let mut seen = Seen::default();
     let mut bytes = steps.iter().copied();
     while let (Some(party), Some(operation), Some(id), Some(shape)) =
@@ -197,6 +203,7 @@ fn conversation(carol_supplies: bool, steps: &[u8]) {
         seen.failed |= fails.get();
         let mut take = |count: usize| -> Vec<u8> { bytes.by_ref().take(count).collect() };
         let kind = match operation & 3 {
+            0 if operation & 0x20 != 0 => Kind::Collect,
             0 => Kind::Status,
             1 => Kind::Submit,
             2 => Kind::Score,
@@ -246,6 +253,7 @@ fn request(kind: Kind, id: u8, shape: u8, take: &mut impl FnMut(usize) -> Vec<u8
         }
         Kind::Score => RawOperation::Score(rows(take)),
         Kind::Supply => RawOperation::Supply(rows(take)),
+        Kind::Collect => RawOperation::Collect,
         _ => RawOperation::Status,
     };
     RawRequest { id: RequestId([id; 16]), operation }
@@ -270,9 +278,17 @@ impl Seen {
         let reply = Reply::parse(answer.clone()).expect("a reply");
         assert!(reply.code == code && reply.boot == boot.id());
         let outputs = reply.outputs.expose();
-        assert_eq!(outputs.len(), if kind == Kind::Score { score_outputs(terms) } else { 0 });
+        let holds = matches!(kind, Kind::Score | Kind::Collect);
+        assert_eq!(outputs.len(), if holds { score_outputs(terms) } else { 0 });
+        // what Carol reads was a call of Bob's: nothing of hers changes
+        if kind == Kind::Collect {
+            assert!(
+                code != Code::Done || (party == CAROL && !self.delivered.is_empty()),
+                "a reader"
+            );
+        }
 
-        let score = kind == Kind::Score && code == Code::Done;
+        let score = holds && code == Code::Done;
         assert_eq!(reply.receipt.is_some(), score, "{code:?}: a receipt for nothing, or none");
         if !score {
             assert!(reply.rows == 0 && outputs.iter().all(|&byte| byte == 0), "{code:?} released");
@@ -282,7 +298,7 @@ impl Seen {
             assert!(receipt.verify(&boot.receipt_public_key()), "a receipt that is not signed");
             assert_eq!(receipt.body.output, output_digest(reply.rows, released));
         }
-        let charged = code == Code::Done && kind != Kind::Status;
+        let charged = code == Code::Done && !matches!(kind, Kind::Status | Kind::Collect);
         if charged && let Some((sent, answered)) = self.answers.get(&(party, reply.id)) {
             assert!(*sent == body, "one id, two requests");
             assert!(*answered == answer, "one request, two answers");
@@ -308,7 +324,7 @@ impl Seen {
         if charged {
             self.answers.insert((party, reply.id), (body, answer));
         }
-        if score {
+        if score && kind == Kind::Score {
             let (calls, rows) = self.delivered.entry(party).or_default();
             *calls += 1;
             *rows += u64::from(reply.rows);

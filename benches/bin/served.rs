@@ -45,7 +45,8 @@ fn main() {
         let channel = connect(socket, &key, agreement.digest(), deadline)
             .and_then(|unattested| unattested.attest([1; 32], &judge))
             .expect("an enclave");
-        Session::new(channel, &agreement, Duration::from_secs(600)).expect("a session")
+        Session::new(channel, &agreement, party as u16, Duration::from_secs(600))
+            .expect("a session")
     };
     let mut alice = enter(0);
     let submission = alice.submission(&bytes).expect("random bytes");

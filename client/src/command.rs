@@ -11,6 +11,7 @@ mod compile;
 mod demo;
 mod export_script;
 mod failure;
+mod give;
 mod identity;
 mod inspect;
 mod load;
@@ -19,6 +20,7 @@ mod parent;
 mod progress;
 mod receipt;
 mod remote;
+mod remote_rows;
 mod remote_score;
 mod rule;
 mod rule_card;
@@ -128,7 +130,7 @@ fn run(world: &World) -> Result<(), Failure> {
         Command::Score(arguments) => score::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::ExportScript(arguments) => export_script::run(&arguments),
-        Command::Rule(arguments) => rule::run(&arguments),
+        Command::Rule(arguments) => rule::run(&arguments, &world.root),
         Command::Agreement(arguments) => agreement::run(&arguments),
         Command::Attest(arguments) => attest::run(&arguments, &world.root),
         Command::Receipt(arguments) => receipt::run(&arguments, &world.root),

@@ -5,7 +5,7 @@
 
 use channel::{Channel, ChannelError, Socket};
 use engine::Secret;
-use protocol::agreement::{Agreement, Digits};
+use protocol::agreement::{Agreement, Digits, Form, Release, Whom};
 use protocol::document::{MAX_DOCUMENT, NONCE_BYTES};
 use protocol::frame::Kind;
 use protocol::message::{
@@ -24,8 +24,10 @@ pub struct Session<S: Socket> {
     agreement: Sha384,
     /// Outputs of a row.
     outputs: usize,
-    /// Decimals that they are rounded to; `None` for every bit.
-    decimals: Option<u8>,
+    /// What whoever calls gets, if anything.
+    called: Option<Release>,
+    /// What this party collects, if anything.
+    collected: Option<Release>,
     /// Longest reply.
     longest: u64,
     proof: ([u8; 32], Vec<u8>),
@@ -84,20 +86,29 @@ pub struct Scored {
     pub salt: [u8; SALT_BYTES],
     /// The commitment, which the receipt names.
     pub commitment: Sha384,
-    /// The receipt, with what shows it to be an enclave's.
-    pub receipt: ProvenReceipt,
+    /// The receipt, with what shows it to be an enclave's; none where the answer is for others.
+    pub receipt: Option<ProvenReceipt>,
     /// What is left to the party.
     pub left: Counters,
 }
 
+/// What a reader collected.
+pub struct Collected {
+    /// The outputs, row by row; of an aggregate those that stand once.
+    pub outputs: Vec<f64>,
+    /// The receipt, with what shows it to be an enclave's.
+    pub receipt: Option<ProvenReceipt>,
+}
+
 impl<S: Socket> Session<S> {
-    /// Begins, and asks for the key that receipts will be signed with. `patience` is for one answer.
+    /// Begins as a party, and asks for the key that receipts will be signed with. `patience` is for one answer.
     ///
     /// # Errors
     /// Where the channel breaks.
     pub fn new(
         mut channel: Channel<S>,
         agreement: &Agreement,
+        party: u16,
         patience: Duration,
     ) -> Result<Self, SessionError> {
         channel.set_deadline(Instant::now() + patience);
@@ -105,6 +116,7 @@ impl<S: Socket> Session<S> {
         let outputs = terms.output.count as usize;
         let values = u64::from(terms.input.rows_per_call) * u64::from(terms.output.count);
         let nonce: [u8; NONCE_BYTES] = random()?;
+        let to = |whom| terms.releases.iter().copied().find(|release| release.to == whom);
         channel.send(Kind::ReceiptKey, &nonce)?;
         let (kind, body) = channel.receive(|kind| match kind {
             Kind::ReceiptKey => (32 + MAX_DOCUMENT) as u64,
@@ -118,10 +130,8 @@ impl<S: Socket> Session<S> {
             channel,
             agreement: agreement.digest(),
             outputs,
-            decimals: match terms.releases.first().map(|release| release.digits) {
-                Some(Digits::Decimals(decimals)) => Some(decimals),
-                Some(Digits::Full) | None => None,
-            },
+            called: to(Whom::Caller),
+            collected: to(Whom::Party(party)),
             longest: (REPLY_HEAD + RECEIPT_BYTES) as u64 + 8 * values,
             proof: (*key, document.to_vec()),
             patience,
@@ -163,28 +173,60 @@ impl<S: Socket> Session<S> {
         let values = body.expose().get(ROWS_HEAD..).unwrap_or_default();
         let commitment = input_commitment(salt, *asked, values);
         let reply = self.answer(Kind::Score, *id)?;
-        let Some(receipt) = reply.receipt else { return Err(SessionError::Answer("no receipt")) };
-        if reply.rows != *asked || receipt.body.input != commitment {
+        if reply.receipt.is_some_and(|receipt| receipt.body.input != commitment) {
             return Err(SessionError::Answer("other rows"));
         }
+        // whoever calls for others gets no answer, and no receipt of one
+        let expected = if self.called.is_some() { *asked } else { 0 };
+        if reply.rows != expected || reply.receipt.is_some() != self.called.is_some() {
+            return Err(SessionError::Answer("other rows, or no receipt"));
+        }
+        let (outputs, receipt) = self.released(&reply, self.called)?;
+        Ok(Scored { outputs, salt: *salt, commitment, receipt, left: reply.counters })
+    }
+
+    /// What was released last to this party by a call of another.
+    ///
+    /// # Errors
+    /// Where nothing was, or the channel breaks.
+    pub fn collect(&mut self) -> Result<Collected, SessionError> {
+        let reply = self.ask(Kind::Collect, RawOperation::Collect)?;
+        if reply.receipt.is_none() {
+            return Err(SessionError::Answer("no receipt"));
+        }
+        let (outputs, receipt) = self.released(&reply, self.collected)?;
+        Ok(Collected { outputs, receipt })
+    }
+
+    /// The outputs of a reply, and the receipt that shows them to be an enclave's.
+    fn released(
+        &self,
+        reply: &Reply,
+        release: Option<Release>,
+    ) -> Result<(Vec<f64>, Option<ProvenReceipt>), SessionError> {
+        let (Some(receipt), Some(release)) = (reply.receipt, release) else {
+            return Ok((Vec::new(), None));
+        };
+        let times = if release.form == Form::Rows { reply.rows as usize } else { 1 };
         // Declassified: the outputs are what the party asked for, on its own machine.
-        let released = reply.outputs.expose().get(..8 * *asked as usize * self.outputs);
+        let released = reply.outputs.expose().get(..8 * times * self.outputs);
         let released = released.ok_or(SessionError::Answer("fewer outputs"))?;
-        if receipt.body.output != output_digest(*asked, released) {
+        if receipt.body.output != output_digest(reply.rows, released) {
             return Err(SessionError::Answer("other outputs than the receipt's"));
         }
         let (words, _) = released.as_chunks::<8>();
         let outputs: Vec<f64> = words
             .iter()
-            .map(|&word| match self.decimals {
-                None => f64::from_le_bytes(word),
+            .map(|&word| match release.digits {
+                Digits::Full => f64::from_le_bytes(word),
                 // a whole number of the last decimal, of which an agreement has 15 at most
-                Some(decimals) => i64::from_le_bytes(word) as f64 / 10f64.powi(i32::from(decimals)),
+                Digits::Decimals(decimals) => {
+                    i64::from_le_bytes(word) as f64 / 10f64.powi(i32::from(decimals))
+                }
             })
             .collect();
         let (key, document) = self.proof.clone();
-        let receipt = ProvenReceipt::new(receipt, key, document);
-        Ok(Scored { outputs, salt: *salt, commitment, receipt, left: reply.counters })
+        Ok((outputs, Some(ProvenReceipt::new(receipt, key, document))))
     }
 
     /// Brings the party's columns of a batch, for a call of another party; gives what is left to it.

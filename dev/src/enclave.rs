@@ -5,7 +5,7 @@ use channel::{ChannelError, Parties, Proof};
 use enclave_host::lockdown::Outward;
 use enclave_host::log::Log;
 use enclave_host::measured::{self, NotMeasured};
-use enclave_host::pace::{Agreed, Pace};
+use enclave_host::pace::{Agreed, NoTrial, Pace, Timed, Trial};
 use enclave_host::serve::{Host, serve};
 use enclave_host::sockets::OverUnix;
 use enclave_host::start::{Outside, Stopped, run};
@@ -89,8 +89,10 @@ impl Enclave {
         listen: &str,
         folder: Option<PathBuf>,
     ) -> Result<Self, EnclaveError> {
-        let pace = Agreed::new(agreement.terms().replies);
-        Self::start_at(pace, agreement, proofs, listen, folder)
+        let replies = agreement.terms().replies;
+        let log = Arc::new(Log::new(replies));
+        let trial = Timed::new(replies, Arc::clone(&log));
+        Self::start_at(Agreed::new(replies), trial, log, agreement, proofs, listen, folder)
     }
 
     /// The same, but replies leave when they are ready: to measure what pacing hides, and what it costs.
@@ -101,11 +103,14 @@ impl Enclave {
         agreement: Arc<Agreement>,
         proofs: Vec<Proof>,
     ) -> Result<Self, EnclaveError> {
-        Self::start_at(Unpaced, agreement, proofs, "127.0.0.1:0", None)
+        let log = Arc::new(Log::new(agreement.terms().replies));
+        Self::start_at(Unpaced, NoTrial, log, agreement, proofs, "127.0.0.1:0", None)
     }
 
     fn start_at(
         pace: impl Pace + 'static,
+        trial: impl Trial + 'static,
+        log: Arc<Log>,
         agreement: Arc<Agreement>,
         proofs: Vec<Proof>,
         listen: &str,
@@ -121,12 +126,11 @@ impl Enclave {
         let root_pem = module.root_pem().to_owned();
         let boot = Arc::new(Boot::new(&mut &module)?);
         let stored = Kept { folder, ..Kept::default() };
-        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone())?;
+        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone(), trial)?;
         let parties = Parties::new(proofs)?;
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
         let (attester, clock) = (module, SystemClock);
-        let log = Arc::new(Log::new(agreement.terms().replies));
         let host = Host { agreement, boot, core, parties, attester, clock, pace, log };
         thread::spawn(move || serve(&listener, host));
         Ok(Self { address, root, root_pem, stored })

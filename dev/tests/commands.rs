@@ -1,5 +1,6 @@
 //! The commands that talk to an enclave, as their users run them, against a development one.
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod folder;
 
 use folder::{Folder, examples};

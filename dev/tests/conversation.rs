@@ -61,7 +61,12 @@ fn enter(
     let socket = TcpStream::connect(address).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     let unattested = connect(socket, &key(agreement, party), agreement.digest(), deadline)?;
-    Session::new(unattested.attest([9; 32], judge)?, agreement, Duration::from_secs(60))
+    Session::new(
+        unattested.attest([9; 32], judge)?,
+        agreement,
+        party as u16,
+        Duration::from_secs(60),
+    )
 }
 
 fn program() -> Vec<u8> {
@@ -95,7 +100,7 @@ fn a_receipt_proves_what_was_done_to_whoever_has_the_agreement() {
     assert_eq!(alice.status().unwrap().score_calls, 2, "a refusal is not charged");
 
     // what is kept reads back and holds, and not one bit of it can be changed
-    let kept = scored.receipt.encode();
+    let kept = scored.receipt.unwrap().encode();
     let verify = |kept: &[u8], root: &Root, digest: &Sha384| match ProvenReceipt::decode(kept) {
         Some(receipt) => {
             receipt.verify(root, &measurements(&agreement), digest).map(|body| body.rows)

@@ -119,7 +119,7 @@ impl World {
         let deadline = Instant::now() + Duration::from_secs(20);
         let unattested = identity.connect(socket, &self.agreement, party, deadline)?;
         let channel = unattested.attest([1; 32], &host.judge)?;
-        Session::new(channel, &self.agreement, Duration::from_secs(20))
+        Session::new(channel, &self.agreement, party, Duration::from_secs(20))
     }
 
     /// Submits, then asks until nothing is left or nobody answers. The epochs of the answers.
@@ -133,7 +133,7 @@ impl World {
             loop {
                 let value = epochs.len() as f32 / 1000.0;
                 let scored = bob.score(&Call::new(1, &Values::F32(vec![value; 30]), None)?)?;
-                let (receipt, digest) = (scored.receipt, self.agreement.digest());
+                let (receipt, digest) = (scored.receipt.unwrap(), self.agreement.digest());
                 let body = receipt.verify(&host.root, &host.expected, &digest).unwrap();
                 epochs.push(body.epoch);
             }

@@ -112,7 +112,7 @@ impl World {
         let identity = &self.identities[usize::from(party)];
         let unattested = identity.connect(socket, &self.agreement, party, deadline).unwrap();
         let channel = unattested.attest([1; 32], &self.judge).unwrap();
-        Session::new(channel, &self.agreement, Duration::from_secs(20)).unwrap()
+        Session::new(channel, &self.agreement, party, Duration::from_secs(20)).unwrap()
     }
 
     /// Resident memory of the enclave now, and at its most: MiB.

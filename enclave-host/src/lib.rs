@@ -13,6 +13,7 @@
 
 mod boot;
 mod core;
+mod evaluation;
 mod ledger;
 pub mod lockdown;
 pub mod log;
@@ -22,6 +23,7 @@ mod outputs;
 pub mod pace;
 pub mod parent;
 mod phase;
+mod rule_inputs;
 pub mod serve;
 pub mod sockets;
 pub mod start;
@@ -29,11 +31,13 @@ mod values;
 pub mod world;
 
 pub use boot::Boot;
-pub use core::{Core, Evaluated, Next, Response, Spent, StartError, score_outputs};
+pub use core::{Core, Next, StartError};
+pub use evaluation::{Evaluated, Response, Spent, score_outputs};
 
 /// The code that looks at secret values, for the evidence to run.
 #[doc(hidden)]
 pub mod secret_values {
     pub use crate::outputs::{Checked, check};
+    pub use crate::rule_inputs::{once_is_constant, rule_inputs};
     pub use crate::values::{allowed_f32, allowed_f64};
 }

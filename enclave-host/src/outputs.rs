@@ -12,41 +12,62 @@ pub struct Checked {
     pub inside: Mask,
 }
 
+/// Scores, wiped on drop, however often they are released.
+pub(crate) enum Held {
+    F32(Secret<Vec<f32>>),
+    F64(Secret<Vec<f64>>),
+    Labels(Secret<Vec<u32>>),
+    /// How many.
+    LeafIds(usize),
+}
+
+impl Held {
+    pub(crate) fn new(scores: Scores) -> Self {
+        match scores {
+            Scores::F32 { values, .. } => Self::F32(Secret::new(values)),
+            Scores::F64 { values, .. } => Self::F64(Secret::new(values)),
+            Scores::Labels(values) => Self::Labels(Secret::new(values)),
+            Scores::LeafIds { ids, .. } => Self::LeafIds(ids.len()),
+        }
+    }
+}
+
 /// Checks and rounds scores. With decimals, a value is an `i64` in units of the last one; with full
 /// precision the bits of an f64; a label is its number.
 ///
 /// # Leaks
 /// The number of scores and the agreement's terms.
 pub fn check(scores: Scores, terms: &OutputTerms, digits: Digits) -> Checked {
-    let (low, high) = (key_f64(terms.min), key_f64(terms.max));
-    let within = |key: i64| greater_i64(low, key).or(greater_i64(key, high)).not();
-    let release = |x: f64| match digits {
-        Digits::Decimals(decimals) => to_decimals(x, decimals).cast_unsigned(),
-        Digits::Full => x.to_bits(),
-    };
-    match scores {
-        Scores::F32 { values, .. } => {
-            let values = Secret::new(values);
-            planes(values.expose(), |&x| {
-                // infinities and NaN have keys beyond every finite bound, and no other meaning here
-                let finite =
-                    greater_i64(i64::from(key_f32(f32::INFINITY)), i64::from(key_f32(x)).abs());
-                let wide = widen_f32(x);
-                (release(wide), within(key_f64(wide)).and(finite))
-            })
+    Held::new(scores).check(terms, digits)
+}
+
+impl Held {
+    pub(crate) fn check(&self, terms: &OutputTerms, digits: Digits) -> Checked {
+        let (low, high) = (key_f64(terms.min), key_f64(terms.max));
+        let within = |key: i64| greater_i64(low, key).or(greater_i64(key, high)).not();
+        let release = |x: f64| match digits {
+            Digits::Decimals(decimals) => to_decimals(x, decimals).cast_unsigned(),
+            Digits::Full => x.to_bits(),
+        };
+        match self {
+            Held::F32(values) => {
+                planes(values.expose(), |&x| {
+                    // infinities and NaN have keys beyond every finite bound, and no other meaning here
+                    let finite =
+                        greater_i64(i64::from(key_f32(f32::INFINITY)), i64::from(key_f32(x)).abs());
+                    let wide = widen_f32(x);
+                    (release(wide), within(key_f64(wide)).and(finite))
+                })
+            }
+            Held::F64(values) => planes(values.expose(), |&x| (release(x), within(key_f64(x)))),
+            Held::Labels(values) => {
+                // the range of labels is whole numbers from 0: see the agreement's check
+                let high = terms.max as i64;
+                planes(values.expose(), |&x| (u64::from(x), greater_i64(i64::from(x), high).not()))
+            }
+            // no agreement releases them
+            Held::LeafIds(count) => planes(&vec![(); *count], |_| (0, Mask::no())),
         }
-        Scores::F64 { values, .. } => {
-            let values = Secret::new(values);
-            planes(values.expose(), |&x| (release(x), within(key_f64(x))))
-        }
-        Scores::Labels(values) => {
-            let values = Secret::new(values);
-            // the range of labels is whole numbers from 0: see the agreement's check
-            let high = terms.max as i64;
-            planes(values.expose(), |&x| (u64::from(x), greater_i64(i64::from(x), high).not()))
-        }
-        // no agreement releases them
-        Scores::LeafIds { ids, .. } => planes(&ids, |_| (0, Mask::no())),
     }
 }
 

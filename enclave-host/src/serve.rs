@@ -9,7 +9,8 @@
 //! is shared, for charging and storing, never for an evaluation.
 
 use crate::boot::Boot;
-use crate::core::{Core, Next, Response};
+use crate::core::{Core, Next};
+use crate::evaluation::Response;
 use crate::log::Log;
 use crate::pace::Pace;
 use crate::world::{Clock, Store};
@@ -172,7 +173,7 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
         let cap = |kind| match kind {
             Kind::Hello => 0,
             Kind::ReceiptKey => NONCE_BYTES as u64,
-            Kind::Status => STATUS_BODY as u64,
+            Kind::Status | Kind::Collect => STATUS_BODY as u64,
             Kind::Submit => SUBMIT_HEAD as u64 + (u64::from(limits.program_mib) << 20),
             Kind::Supply | Kind::Score => longest,
         };

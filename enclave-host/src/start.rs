@@ -9,7 +9,7 @@ use crate::core::{Core, StartError};
 use crate::lockdown::{NotLocked, Outward, lock_down};
 use crate::log::Log;
 use crate::measured::{NotMeasured, Registers, bind};
-use crate::pace::Agreed;
+use crate::pace::{Agreed, Timed};
 use crate::parent::RemoteStore;
 use crate::serve::{Host, Listener, serve};
 use crate::world::{Clock, Connect, Entropy, NoEntropy};
@@ -81,11 +81,14 @@ where
     T: Clock + Sync,
 {
     let Outside { module, listener, parent, clock, outward } = outside;
+    let replies = agreement.terms().replies;
+    let log = Arc::new(Log::new(replies));
     let prepare = || -> Result<_, Stopped> {
         bind(module, &agreement)?;
         let boot = Arc::new(Boot::new(&mut &*module)?);
         let store = RemoteStore::new(parent.clone());
-        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store)?;
+        let trial = Timed::new(replies, Arc::clone(&log));
+        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store, trial)?;
         let parties = Parties::new(proofs)?;
         lock_down(outward)?;
         Ok((boot, core, parties))
@@ -94,8 +97,6 @@ where
         Ok(prepared) => prepared,
         Err(stopped) => return stopped,
     };
-    let replies = agreement.terms().replies;
-    let log = Arc::new(Log::new(replies));
     let error = thread::scope(|scope| {
         scope.spawn(|| log.send(&parent));
         let pace = Agreed::new(replies);

@@ -57,6 +57,14 @@ impl Rows {
         self.features
     }
 
+    /// The values, for code whose trace does not depend on them; none where they have 32 bits.
+    pub fn f64_values(&self) -> &[f64] {
+        match &self.values {
+            SecretValues::F64(values) => values.expose(),
+            SecretValues::F32(_) => &[],
+        }
+    }
+
     /// Precision of the values.
     pub fn precision(&self) -> Precision {
         match self.values {

@@ -71,5 +71,6 @@ fn operation(kind: Kind) -> &'static str {
         Kind::Score => "score",
         Kind::Status => "status",
         Kind::ReceiptKey => "receipt-key",
+        Kind::Collect => "collect",
     }
 }

@@ -19,7 +19,9 @@ pub use check::{MAX_CATEGORIES, MAX_COLUMNS, MAX_NAME, MAX_PARTIES, MAX_ROWS};
 pub use disclosure::{Reading, readings};
 pub use error::{AgreementError, Fault};
 pub use facts::{facts, output_name, role_name};
-pub use fit::{fits, values_per_row};
+pub use fit::{
+    RuleColumn, fits, rule_columns, rule_outputs, rule_releases, rule_selection, values_per_row,
+};
 pub use terms::*;
 
 use crate::bytes;

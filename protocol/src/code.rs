@@ -62,11 +62,19 @@ pub enum Code {
     /// All places are taken.
     #[error("the enclave is busy: try again with the same id")]
     Busy,
+    /// Nothing was released to the reader yet.
+    #[error("nothing was released to you yet: try again after a call of another party")]
+    Nothing,
+    /// The program takes too long for the agreed bound.
+    #[error(
+        "the program takes too long for the agreed bound of replies: agree on a longer one, on fewer rows a call, or submit a smaller program"
+    )]
+    Slow,
 }
 
 impl Code {
     /// All codes, by number.
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 17] = [
         Code::Done,
         Code::Malformed,
         Code::Version,
@@ -82,6 +90,8 @@ impl Code {
         Code::Batch,
         Code::Store,
         Code::Busy,
+        Code::Nothing,
+        Code::Slow,
     ];
 
     /// The code on the wire.

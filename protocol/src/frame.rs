@@ -32,12 +32,21 @@ pub enum Kind {
     Status,
     /// The key that signs receipts, and the document that makes it the enclave's.
     ReceiptKey,
+    /// What was released to a party that reads and does not call.
+    Collect,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 6] =
-        [Kind::Hello, Kind::Submit, Kind::Supply, Kind::Score, Kind::Status, Kind::ReceiptKey];
+    pub const ALL: [Kind; 7] = [
+        Kind::Hello,
+        Kind::Submit,
+        Kind::Supply,
+        Kind::Score,
+        Kind::Status,
+        Kind::ReceiptKey,
+        Kind::Collect,
+    ];
 
     pub(crate) fn number(self) -> u16 {
         match self {
@@ -47,6 +56,7 @@ impl Kind {
             Kind::Score => 4,
             Kind::Status => 5,
             Kind::ReceiptKey => 6,
+            Kind::Collect => 7,
         }
     }
 

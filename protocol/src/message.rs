@@ -43,6 +43,8 @@ pub enum RawOperation {
     Score(RawRows),
     /// Tell the caller's own counters.
     Status,
+    /// Give what was released last to the caller as a reader.
+    Collect,
 }
 
 /// Rows as they came.
@@ -138,9 +140,13 @@ impl RawRequest {
                 };
                 Ok(Self { id: RequestId(head.id), operation })
             }
-            Kind::Status => {
+            Kind::Status | Kind::Collect => {
                 let id = body.expose().as_slice().try_into().map_err(|_| Code::Malformed)?;
-                Ok(Self { id: RequestId(id), operation: RawOperation::Status })
+                let operation = match kind {
+                    Kind::Status => RawOperation::Status,
+                    _ => RawOperation::Collect,
+                };
+                Ok(Self { id: RequestId(id), operation })
             }
             // answered beside requests: no state, no budget
             Kind::Hello | Kind::ReceiptKey => Err(Code::Malformed),
@@ -177,7 +183,7 @@ impl RawRequest {
                 let head = RowsHead { id, salt: rows.salt, batch, rows: rows.rows, zero: 0 };
                 (bytes::encode::<_, ROWS_HEAD>(&head), rows.values.expose())
             }
-            RawOperation::Status => (Some(id.to_vec()), [].as_slice()),
+            RawOperation::Status | RawOperation::Collect => (Some(id.to_vec()), [].as_slice()),
         };
         // the heads are fixed and fit their limits
         let mut body = head.unwrap_or_default();

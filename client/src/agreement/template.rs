@@ -1,9 +1,11 @@
 //! A new agreement to fill in. What a program knows is filled in from it; a blank is refused by
 //! `agreement check`, which names its line.
 
+use engine::rule::{Number, Per, RuleShape};
+use engine::shape::StepShape;
 use engine::{Output, Precision, Profile, Program, ShapeClass};
 use protocol::Sha384;
-use protocol::agreement::{output_name, values_per_row};
+use protocol::agreement::{output_name, rule_columns, rule_releases, values_per_row};
 use std::fmt::Write;
 
 /// What is known of the program.
@@ -20,8 +22,19 @@ pub fn template(fill: Option<&Fill<'_>>) -> String {
     text.push_str(&program(fill));
     text.push_str(&columns(fill));
     text.push_str(&output(fill));
-    text.push_str(TAIL);
-    text
+    text.push_str(&TAIL.replace("%RELEASE%\n", &format!("{MODEL_RELEASE}\n")));
+    let Some(rule) = rule(fill) else { return text };
+    let text = text.replace("roles = [\"model-owner\"]", "roles = [\"rule-owner\"]");
+    // each party of the rule gets what the rule has for it, and parties here have the rule's names
+    let each = rule_releases(rule).into_iter().map(|(party, per)| {
+        let form = match per {
+            Per::Row => "form = \"rows\"",
+            Per::Once => "form = \"aggregate\"\nminimum_rows = \"FILL IN\"",
+        };
+        format!("[[release]]\nto = {}\n{form}\ndecimals = 0\n", quoted(party))
+    });
+    let each: Vec<String> = each.collect();
+    text.replace(MODEL_RELEASE, &each.join("\n"))
 }
 
 fn program(fill: Option<&Fill<'_>>) -> String {
@@ -56,7 +69,18 @@ card = \"{card}\"
     )
 }
 
+/// The rule that the program is, if it is one.
+fn rule<'a>(fill: Option<&'a Fill<'_>>) -> Option<&'a RuleShape> {
+    match fill?.program.shape().steps.as_slice() {
+        [StepShape::Rule(rule)] => Some(rule),
+        _ => None,
+    }
+}
+
 fn columns(fill: Option<&Fill<'_>>) -> String {
+    if let Some(rule) = rule(fill) {
+        return rule_rows(rule);
+    }
     let (precision, names) = match fill {
         None => ("f32", vec!["age".to_owned()]),
         Some(fill) => {
@@ -96,9 +120,53 @@ missing = false
     text
 }
 
+/// A rule knows the type and the range of each column, and who brings it.
+fn rule_rows(rule: &RuleShape) -> String {
+    let most = rule.most_rows.min(1000);
+    let mut text = format!(
+        "
+# The rows: every cell that the rule reads is a column. from: \"caller\", or the party that always brings the column. What
+# the rule reads once stands in every row, the same in each. Fixed point is in units of its last bit.
+[input]
+precision = \"f64\"
+rows_per_call = {most}
+"
+    );
+    for column in rule_columns(rule) {
+        let (low, high) = (column.input.low, column.input.high);
+        let values = match column.input.number {
+            // what f64 holds exactly
+            Number::Integer => {
+                let (low, high) = (low.max(-(1 << 53)), high.min(1 << 53));
+                format!("type = \"integer\"\nmin = {low}\nmax = {high}")
+            }
+            Number::Truth => "type = \"integer\"\nmin = 0\nmax = 1".into(),
+            Number::F32 | Number::F64 => {
+                "type = \"number\"\nmin = \"FILL IN\"\nmax = \"FILL IN\"".into()
+            }
+        };
+        // writing to a String cannot fail
+        let _ = write!(
+            text,
+            "
+# of {} in the rule
+[[input.column]]
+name = {}
+{values}
+",
+            column.party,
+            quoted(&column.name)
+        );
+    }
+    text
+}
+
 fn output(fill: Option<&Fill<'_>>) -> String {
     let (output, count) = match fill {
         None => (Output::Probability, 1),
+        Some(fill) if rule(Some(fill)).is_some() => {
+            (Output::Prediction, values_per_row(fill.program, Output::Prediction))
+        }
         Some(fill) => {
             let output = fill.program.schema().default_output;
             (output, values_per_row(fill.program, output))
@@ -176,13 +244,15 @@ score_calls = 2
 score_rows = 2000
 "#;
 
-const TAIL: &str = r#"
-# What is released, to whom, and how exactly. What is not here is released to nobody.
-[[release]]
+const MODEL_RELEASE: &str = r#"[[release]]
 to = "caller"
 form = "rows"
 decimals = 4
+"#;
 
+const TAIL: &str = r#"
+# What is released, to whom, and how exactly. What is not here is released to nobody.
+%RELEASE%
 # A reply leaves bound_ms after its request, whatever it says; one that is late leaves a multiple of
 # quantum_ms later.
 [replies]

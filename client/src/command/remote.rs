@@ -90,7 +90,7 @@ impl Remote {
         let replies = party.agreement.terms().replies;
         let bound = Duration::from_millis(u64::from(replies.bound_ms));
         channel.set_deadline(Instant::now() + PATIENCE);
-        Session::new(channel, &party.agreement, PATIENCE + bound).map_err(failure)
+        Session::new(channel, &party.agreement, party.number, PATIENCE + bound).map_err(failure)
     }
 }
 

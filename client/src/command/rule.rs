@@ -2,6 +2,7 @@
 
 mod check;
 mod run;
+mod submit;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::rule::InputError;
 use clap::{Args, Subcommand};
 use engine::{Program, Purpose};
+use protocol::attestation::Root;
 use rules::ast::Rule;
 
 use crate::command::failure::Failure;
@@ -20,7 +22,8 @@ use crate::command::options::ModelOptions;
 /// Check and run rules: masked comparisons and scorecards over the secrets of several parties
 ///
 /// A rule is a text file; docs/rules.md says what it may hold. `check` shows its types and its
-/// shape card, `run` evaluates it on the files of the parties and writes one result a party.
+/// shape card, `run` evaluates it on the files of the parties and writes one result a party, or on one party's rows in an
+/// enclave; `submit` gives it to one.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -31,12 +34,16 @@ pub(crate) struct Arguments {
 enum Command {
     Check(check::Arguments),
     Run(run::Arguments),
+    Compile(submit::Compile),
+    Submit(submit::Submit),
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
     match &arguments.command {
         Command::Check(arguments) => check::run(arguments),
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(arguments, root),
+        Command::Compile(arguments) => submit::compile(arguments),
+        Command::Submit(arguments) => submit::submit(arguments, root),
     }
 }
 

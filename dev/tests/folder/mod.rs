@@ -94,6 +94,13 @@ pub(crate) struct Served {
     pub(crate) address: String,
 }
 
+impl Served {
+    /// One that was started some other way.
+    pub(crate) fn new(child: Child, address: &str) -> Self {
+        Self { child, address: address.to_owned() }
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -1,5 +1,6 @@
 //! Every refusal has its code, the size of a success, a record of the same size, and costs nothing.
 
+use enclave_host::pace::Trial;
 use enclave_host::{StartError, score_outputs};
 use protocol::Code;
 use protocol::agreement::*;
@@ -132,27 +133,70 @@ fn instances_share_budgets_evenly() {
 /// What this host cannot do, it says at the start.
 #[test]
 fn agreements_that_cannot_be_served_are_refused_at_the_start() {
-    let refused = |change: fn(&mut AgreementParts)| {
-        let mut agreed = terms(false);
-        change(&mut agreed);
-        Enclave::try_start(agreed, 0).err()
+    let mut agreed = terms(false);
+    agreed.parties[1].score = Budget { calls: 1 << 29, rows: 1 << 30 };
+    assert_eq!(Enclave::try_start(agreed, 0).err(), Some(StartError::Memory));
+}
+
+/// A program that takes too long for the bound is refused by name, and nothing is charged.
+#[test]
+fn a_program_that_is_too_slow_for_the_bound_is_refused() {
+    struct TooSlow;
+    impl Trial for TooSlow {
+        fn fits(&self, run: &mut dyn FnMut()) -> bool {
+            run();
+            false
+        }
+    }
+    let mut enclave = Enclave::start_on_trial(terms(false), 0, TooSlow).ok().unwrap();
+    let answer = enclave.submit(ALICE, 1, &program_bytes(1.0));
+    assert_eq!((answer.code, answer.is_empty()), (Code::Slow, true));
+    assert_eq!((answer.reply.counters.submit_calls, answer.reply.counters.phase), (3, 0));
+    let size = Enclave::start(terms(false)).submit(ALICE, 1, &program_bytes(1.0)).body.len();
+    assert_eq!(answer.body.len(), size);
+}
+
+/// Bob calls and Carol reads: she gets the last answer, with a receipt of her own, and Bob gets nothing but the word.
+#[test]
+fn a_reader_that_does_not_call_collects() {
+    let mut agreed = terms(true);
+    agreed.parties[2].roles.insert(Role::Reader);
+    agreed.parties[1].roles.remove(&Role::Reader);
+    agreed.releases[0].to = Whom::Party(CAROL);
+    let mut enclave = Enclave::loaded(agreed);
+    let size = {
+        let nothing = enclave.collect(CAROL);
+        assert_eq!((nothing.code, nothing.is_empty()), (Code::Nothing, true));
+        for party in [ALICE, BOB] {
+            let refused = enclave.collect(party);
+            assert_eq!((refused.code, refused.is_empty()), (Code::NotAllowed, true));
+            assert_eq!(refused.body.len(), nothing.body.len());
+        }
+        nothing.body.len()
     };
-    let to_bob = refused(|terms| {
-        terms.releases[0].to = Whom::Party(BOB);
-        terms.parties[0].roles.remove(&Role::Reader);
-    });
-    assert_eq!(to_bob, Some(StartError::Release));
-    assert_eq!(
-        refused(|terms| {
-            terms.parties[0].roles.remove(&Role::ModelOwner);
-            terms.parties[0].roles.insert(Role::RuleOwner);
-        }),
-        Some(StartError::Rule)
-    );
-    assert_eq!(
-        refused(|terms| terms.parties[1].score = Budget { calls: 1 << 29, rows: 1 << 30 }),
-        Some(StartError::Memory)
-    );
+    let columns = |id: u8, values: &[f64]| RawRequest {
+        id: RequestId([id; 16]),
+        operation: RawOperation::Supply(rows([7; 16], values, 1)),
+    };
+    assert_eq!(enclave.send(CAROL, &columns(50, &[2.0, 4.0])).code, Code::Done);
+    let records = enclave.records();
+    let answer = enclave.send(BOB, &score(1, [7; 16], &[1.0, 3.0], 1));
+    assert_eq!((answer.code, answer.is_empty()), (Code::Done, true));
+    assert_eq!(answer.reply.counters.score_calls, 1);
+    for _ in 0..2 {
+        let read = enclave.collect(CAROL);
+        assert_eq!((read.code, read.outputs()), (Code::Done, vec![5.0, 11.0]));
+        assert_eq!(read.body.len(), size);
+        let receipt = read.reply.receipt.unwrap();
+        assert!(receipt.verify(&enclave.boot.receipt_public_key()));
+        assert_eq!(receipt.body.party, enclave.agreement.terms().parties[2].id());
+        assert_eq!(receipt.body.request, RequestId([1; 16]));
+    }
+    // an answer outside the range replaces nothing
+    assert_eq!(enclave.send(CAROL, &columns(51, &[100.0, 100.0])).code, Code::Done);
+    assert_eq!(enclave.send(BOB, &score(2, [7; 16], &[100.0, 3.0], 1)).code, Code::Output);
+    assert_eq!(enclave.collect(CAROL).outputs(), [5.0, 11.0]);
+    assert_eq!(enclave.records(), records + 3, "who collects writes no record");
 }
 
 #[test]
@@ -170,7 +214,7 @@ fn headers_are_capped_before_anything_is_read() {
     };
     assert_eq!(with(0, 2), Err(Code::Version));
     assert_eq!(with(2, 0), Err(Code::Malformed));
-    assert_eq!(with(2, 7), Err(Code::Malformed));
+    assert_eq!(with(2, 8), Err(Code::Malformed));
     assert_eq!(with(3, 1), Err(Code::Malformed));
     assert_eq!(with(4, 1), Err(Code::Malformed));
     assert_eq!(with(8, 17), Err(Code::Malformed));

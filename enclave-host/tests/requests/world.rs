@@ -1,5 +1,6 @@
 //! An enclave with its outside: a tiny linear model, two kinds of agreement, a store that can fail.
 
+use enclave_host::pace::{NoTrial, Trial};
 use enclave_host::world::{Entropy, NoEntropy, NotStored, Store};
 use enclave_host::{Boot, Core, Next, Response, StartError};
 use engine::{
@@ -166,10 +167,18 @@ pub(crate) struct Enclave {
 
 impl Enclave {
     pub(crate) fn try_start(terms: AgreementParts, seed: u8) -> Result<Self, StartError> {
+        Self::start_on_trial(terms, seed, NoTrial)
+    }
+
+    pub(crate) fn start_on_trial(
+        terms: AgreementParts,
+        seed: u8,
+        trial: impl Trial + 'static,
+    ) -> Result<Self, StartError> {
         let agreement = Arc::new(Agreement::new(terms).unwrap());
         let boot = Arc::new(Boot::new(&mut Counting(seed)).unwrap());
         let store = TestStore { records: Rc::default(), mood: Rc::new(RefCell::new(Mood::Stores)) };
-        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store.clone())?;
+        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store.clone(), trial)?;
         Ok(Self { agreement, boot, store, core, now: None })
     }
 
@@ -199,6 +208,7 @@ impl Enclave {
             RawOperation::Supply(_) => protocol::frame::Kind::Supply,
             RawOperation::Score(_) => protocol::frame::Kind::Score,
             RawOperation::Status => protocol::frame::Kind::Status,
+            RawOperation::Collect => protocol::frame::Kind::Collect,
         };
         let parsed = RawRequest::parse(kind, request.encode()).unwrap();
         let response: Response = match self.core.handle(party, parsed, self.now) {
@@ -221,6 +231,10 @@ impl Enclave {
 
     pub(crate) fn score(&mut self, party: u16, id: u8, values: &[f64]) -> Answer {
         self.send(party, &score(id, [0; 16], values, 2))
+    }
+
+    pub(crate) fn collect(&mut self, party: u16) -> Answer {
+        self.send(party, &RawRequest { id: RequestId([0; 16]), operation: RawOperation::Collect })
     }
 
     pub(crate) fn status(&mut self, party: u16) -> Answer {

@@ -6,7 +6,7 @@ mod world;
 
 use channel::{Channel, OwnKey, Parties, Proof, Psk, connect, connect_pinned};
 use enclave_host::log::Log;
-use enclave_host::pace::{Agreed, Pace};
+use enclave_host::pace::{Agreed, NoTrial, Pace};
 use enclave_host::serve::{Host, serve};
 use enclave_host::world::{Clock, NotStored, Store};
 use enclave_host::{Boot, Core};
@@ -89,7 +89,8 @@ fn start(mut parts: AgreementParts, pace: impl Pace + 'static) -> Served {
     let agreement = Arc::new(Agreement::new(parts).unwrap());
     let boot = Arc::new(Boot::new(&mut Counting(0)).unwrap());
     let stored = Kept::default();
-    let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone()).ok().unwrap();
+    let core =
+        Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone(), NoTrial).ok().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let served = Served {
         address: listener.local_addr().unwrap(),

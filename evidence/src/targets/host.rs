@@ -5,8 +5,9 @@ use crate::layout::{Class, Layout};
 use crate::plain::{bytes_of, view, view_mut};
 use crate::rows::{values_f32, values_f64};
 use crate::target::{Profile, Region, Target};
-use enclave_host::secret_values::{allowed_f32, allowed_f64, check};
-use engine::{Output, Scores};
+use enclave_host::secret_values::{allowed_f32, allowed_f64, check, once_is_constant, rule_inputs};
+use engine::rule::{InputShape, Number, Per, RuleShape};
+use engine::{Backend, Output, RowValues, Rows, Scores};
 use protocol::agreement::{Column, ColumnValues, Digits, Missing, OutputTerms, Whom};
 
 const ROWS: usize = 6;
@@ -15,17 +16,20 @@ const EDGES: [f64; 8] = [0.1, 0.3, -3.0, 7.0, 0.0, 2.0, 2.5, 4_503_599_627_370_4
 
 pub(super) fn add(targets: &mut Vec<Target>) {
     for wide in [false, true] {
-        add_one(targets, format!("allowed_f{}", if wide { 64 } else { 32 }), move || {
-            let columns = columns();
-            rows(wide, columns.len() * ROWS, 8, move |values, found| {
-                let columns: Vec<&Column> = columns.iter().collect();
-                let allowed = match values {
-                    Values::F32(values) => allowed_f32(&columns, values),
-                    Values::F64(values) => allowed_f64(&columns, values),
-                };
-                view_mut::<u64>(found)[0] = allowed.as_u64();
-            })
-        });
+        for backend in ["portable", "avx2", "avx512"] {
+            let kernel = format!("allowed_f{}", if wide { 64 } else { 32 });
+            add_on(targets, kernel, backend, move |backend| {
+                let columns = columns();
+                rows(wide, columns.len() * ROWS, 8, move |values, found| {
+                    let columns: Vec<&Column> = columns.iter().collect();
+                    let allowed = match values {
+                        Values::F32(values) => allowed_f32(backend, &columns, values),
+                        Values::F64(values) => allowed_f64(backend, &columns, values),
+                    };
+                    view_mut::<u64>(found)[0] = allowed.as_u64();
+                })
+            });
+        }
         for (digits, name) in [(Digits::Full, "full"), (Digits::Decimals(3), "decimals")] {
             let name = format!("release+{name}+f{}", if wide { 64 } else { 32 });
             add_one(targets, name, move || {
@@ -43,11 +47,34 @@ pub(super) fn add(targets: &mut Vec<Target>) {
             });
         }
     }
+    rule_cells(targets);
     add_one(targets, "release+label".into(), || {
         rows(false, ROWS, 8 + 8 * ROWS, |values, into| {
             let Values::F32(values) = values else { unreachable!("narrow ones") };
             let labels = values.iter().map(|value| value.to_bits() & 15).collect();
             released(into, Digits::Full, Scores::Labels(labels));
+        })
+    });
+}
+
+/// Rows of an agreement as a rule reads them: whole numbers to integers, and what stands once.
+fn rule_cells(targets: &mut Vec<Target>) {
+    let input = |per, number| InputShape { per, number, low: i64::MIN, high: i64::MAX };
+    let inputs = vec![
+        input(Per::Row, Number::Integer),
+        input(Per::Once, Number::Truth),
+        input(Per::Row, Number::F64),
+    ];
+    add_one(targets, "rule_cells".into(), move || {
+        let rule = RuleShape { inputs: inputs.clone(), ..RuleShape::default() };
+        rows(true, rule.inputs.len() * ROWS, 8, move |values, found| {
+            let Values::F64(values) = values else { unreachable!("wide ones") };
+            let columns = rule.inputs.len();
+            let values = RowValues::F64(values.to_vec());
+            let constant = once_is_constant(&rule, columns, &values);
+            let rows = Rows::try_new(columns, values).expect("whole rows");
+            std::hint::black_box(&rule_inputs(&rule, &rows));
+            view_mut::<u64>(found)[0] = constant.as_u64();
         })
     });
 }
@@ -115,5 +142,25 @@ fn add_one(targets: &mut Vec<Target>, kernel: String, make: impl Fn() -> Region 
         planted: None,
         long: false,
         make: Box::new(move || Some(make())),
+    });
+}
+
+/// On a backend, where the CPU has it.
+fn add_on(
+    targets: &mut Vec<Target>,
+    kernel: String,
+    name: &'static str,
+    make: impl Fn(Backend) -> Region + 'static,
+) {
+    targets.push(Target {
+        kernel,
+        backend: name,
+        profile: Profile::Both,
+        planted: None,
+        long: false,
+        make: Box::new(move || {
+            let mut available = Backend::available().into_iter();
+            available.find(|backend| backend.name() == name).map(&make)
+        }),
     });
 }

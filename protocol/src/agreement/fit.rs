@@ -1,7 +1,11 @@
 //! Whether a program is one that an agreement is about.
 
+mod rule;
+
+pub use rule::{RuleColumn, rule_columns, rule_outputs, rule_releases, rule_selection};
+
 use super::error::{AgreementError, Fault, at};
-use super::{Agreement, output_name};
+use super::{Agreement, AgreementParts, output_name};
 use crate::commitment::card;
 use engine::shape::StepShape;
 use engine::{Output, Program};
@@ -18,8 +22,33 @@ use std::fmt::{Debug, Display};
 pub fn fits(agreement: &Agreement, bytes: &[u8], program: &Program) -> Result<(), AgreementError> {
     let terms = agreement.terms();
     let shape = program.shape();
+    let rule = match shape.steps.as_slice() {
+        [StepShape::Rule(rule)] => Some(rule),
+        _ => None,
+    };
+    let kind = |rule| if rule { "a rule" } else { "a model" };
+    same("party.roles", kind(rule.is_some()), kind(rule::of_rules(terms)))?;
     same("program.profile", shape.profile, terms.program.profile)?;
     same("program.class", shape.class, terms.program.class)?;
+    match rule {
+        Some(rule) => rule::fits(terms, rule)?,
+        None => model_fits(terms, program)?,
+    }
+    let limit = u64::from(terms.limits.program_mib) << 20;
+    if bytes.len() as u64 > limit {
+        let (found, limit) = (format!("{} bytes", bytes.len()), format!("{limit} at most"));
+        return Err(misfit("limits.program_mib", found, limit));
+    }
+    // last, since it says the least about what to mend
+    match card(bytes) {
+        Some(found) if found == terms.program.card => Ok(()),
+        Some(found) => Err(misfit("program.card", found, terms.program.card)),
+        None => Err(misfit("program.card", "no card", terms.program.card)),
+    }
+}
+
+fn model_fits(terms: &AgreementParts, program: &Program) -> Result<(), AgreementError> {
+    let shape = program.shape();
     same("input.precision", shape.precision, terms.input.precision)?;
     same("input.column", shape.features as usize, terms.input.columns.len())?;
     let names = program.schema().feature_names.iter().flatten();
@@ -35,20 +64,10 @@ pub fn fits(agreement: &Agreement, bytes: &[u8], program: &Program) -> Result<()
     if values != terms.output.count as usize {
         return Err(misfit("output.count", values, terms.output.count));
     }
-    let limit = u64::from(terms.limits.program_mib) << 20;
-    if bytes.len() as u64 > limit {
-        let (found, limit) = (format!("{} bytes", bytes.len()), format!("{limit} at most"));
-        return Err(misfit("limits.program_mib", found, limit));
-    }
-    // last, since it says the least about what to mend
-    match card(bytes) {
-        Some(found) if found == terms.program.card => Ok(()),
-        Some(found) => Err(misfit("program.card", found, terms.program.card)),
-        None => Err(misfit("program.card", "no card", terms.program.card)),
-    }
+    Ok(())
 }
 
-/// Values that one row gives.
+/// Values that one row gives; of a rule, the most that one party gets of a row, or once.
 pub fn values_per_row(program: &Program, output: Output) -> usize {
     if output == Output::Label {
         return 1;
@@ -56,8 +75,8 @@ pub fn values_per_row(program: &Program, output: Output) -> usize {
     let counts = program.shape().steps.iter().map(|step| match step {
         StepShape::Forest(forest) => forest.outputs(),
         StepShape::Linear(linear) => linear.outputs as usize,
-        // a rule has no output that an agreement can name: it was refused before
-        StepShape::Rank(_) | StepShape::Link(_) | StepShape::Rule(_) => 1,
+        StepShape::Rule(rule) => rule_outputs(rule),
+        StepShape::Rank(_) | StepShape::Link(_) => 1,
     });
     counts.max().unwrap_or(1)
 }

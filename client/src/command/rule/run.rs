@@ -9,32 +9,62 @@ use engine::rule::evaluate_rule;
 use engine::shape::StepShape;
 
 use crate::command::failure::{Failure, print};
+use crate::command::remote::Remote;
+use crate::command::remote_score::{Calling, call};
+use protocol::attestation::Root;
 
 /// Evaluate a rule on the files of the parties
 ///
 /// Each party's results go to files of its own below DIR: PARTY.csv for values of each row,
 /// PARTY.json for values that stand once and for how many of its own cells were outside their
 /// range. All parties' secrets are in this one process: whoever runs it sees them.
+///
+/// With --enclave, the rule is the one that its owner submitted there, --data are this party's rows, and what the agreement
+/// releases to it goes to the file --out.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The rule
-    file: PathBuf,
+    #[arg(required_unless_present = "enclave", conflicts_with = "enclave")]
+    file: Option<PathBuf>,
 
     /// A party's rows (CSV); twice where it has inputs of EACH ROW and of ONCE
-    #[arg(long = "input", value_name = "PARTY=FILE.csv")]
+    #[arg(long = "input", value_name = "PARTY=FILE.csv", conflicts_with = "enclave")]
     inputs: Vec<String>,
 
-    /// The folder for the results; it is made if it is not there
-    #[arg(long, value_name = "DIR")]
+    /// The folder for the results, which is made if it is not there; with --enclave, the file
+    #[arg(long, value_name = "DIR|FILE")]
     out: PathBuf,
 
     /// A file of parameters (JSON): {"name": value, "list": [1, 2]}
-    #[arg(long = "param", value_name = "FILE.json")]
+    #[arg(long = "param", value_name = "FILE.json", conflicts_with = "enclave")]
     parameters: Vec<PathBuf>,
+
+    /// This party's rows (.csv, .parquet, .npy), for an enclave
+    #[arg(long, value_name = "ROWS", requires = "enclave")]
+    data: Option<PathBuf>,
+
+    /// The name of the rows of which other parties supplied their columns
+    #[arg(long, value_name = "NAME", requires = "enclave")]
+    batch: Option<String>,
+
+    #[command(flatten)]
+    remote: Option<Remote>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let file = &arguments.file;
+pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
+    let file = match (&arguments.remote, &arguments.file) {
+        (Some(remote), _) => {
+            let calling = Calling {
+                data: arguments.data.as_deref(),
+                out: Some(&arguments.out),
+                batch: arguments.batch.as_deref(),
+                ..Calling::of(remote)
+            };
+            return call(&calling, root);
+        }
+        (None, Some(file)) => file,
+        (None, None) => return Err(Failure::Refused("no rule: give a rule file".into())),
+    };
     let rule = super::read(file)?;
     let parameters = super::parameters(&arguments.parameters)?.unwrap_or_default();
     // once without the rows, to know what to read; then with them, for assertions about them

@@ -112,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, Failure> {
         let deadline = Instant::now() + PATIENCE;
         let unattested = connect(socket, &key, agreement.digest(), deadline)?;
         let channel: Channel<TcpStream> = unattested.attest(random()?, &judge)?;
-        Ok(Session::new(channel, &agreement, PATIENCE)?)
+        Ok(Session::new(channel, &agreement, party as u16, PATIENCE)?)
     };
 
     let mut alice = enter(ALICE)?;
@@ -207,7 +207,8 @@ fn verify(
     program: &protocol::Sha384,
 ) -> Result<u32, Failure> {
     let expected = measurements(agreement)?;
-    let body = answer.receipt.verify(root, &expected, &agreement.digest()).map_err(failed)?;
+    let receipt = answer.receipt.as_ref().ok_or_else(|| failed("an answer without a receipt"))?;
+    let body = receipt.verify(root, &expected, &agreement.digest()).map_err(failed)?;
     if body.input != answer.commitment || body.program != *program {
         return Err(failed("a receipt is of other rows or another program"));
     }
