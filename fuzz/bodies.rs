@@ -1,5 +1,5 @@
 //! What is done with hostile bytes, one body for each kind of file. The fuzz targets feed it with
-//! invented bytes, `client/tests/fuzz_regressions.rs` with the ones that once broke something.
+//! invented bytes, `tests/tests/fuzz_regressions.rs` with the ones that once broke something.
 //!
 //! A body panics if a promise is broken: an error that is more than one short line, bytes that
 //! decode to a program which encodes to others, backends that disagree on a compiled model. It must not

@@ -37,6 +37,38 @@ pub(crate) struct Remote {
     pcrs: Vec<(u8, Sha384)>,
 }
 
+/// The same for a command that also works without an enclave
+#[derive(Args)]
+pub(crate) struct MaybeRemote {
+    /// The enclave, or the parent in front of it
+    #[arg(long, value_name = "HOST:PORT", requires_all = ["agreement", "identity"])]
+    enclave: Option<String>,
+
+    /// The agreement (TOML); of a prebuilt image it says which measurements to expect
+    #[arg(long, value_name = "FILE", requires = "enclave")]
+    agreement: Option<PathBuf>,
+
+    /// The file that proves who asks: see `tautochrone identity new`
+    #[arg(long, value_name = "FILE", requires = "enclave")]
+    identity: Option<PathBuf>,
+
+    /// A further expected measurement, such as 0=HEX; may be given for each PCR
+    #[arg(long = "pcr", value_name = "N=HEX", value_parser = pcr, requires = "enclave")]
+    pcrs: Vec<(u8, Sha384)>,
+}
+
+impl MaybeRemote {
+    /// Where and who, if that was said.
+    pub(crate) fn given(&self) -> Option<Remote> {
+        Some(Remote {
+            enclave: self.enclave.clone()?,
+            agreement: self.agreement.clone()?,
+            identity: self.identity.clone()?,
+            pcrs: self.pcrs.clone(),
+        })
+    }
+}
+
 /// Who asks, under what.
 pub(crate) struct Party {
     pub(crate) agreement: Agreement,

@@ -105,6 +105,56 @@ fn programs_are_refused_with_one_code_and_uncharged() {
     assert_eq!(enclave.score(BOB, 2, &[1.0, 2.0]).outputs(), [7.0]);
 }
 
+/// Columns that a party brings for others are refused as rows to score are.
+#[test]
+fn supplies_are_refused_like_scores() {
+    let supply = |id: u8, batch: u8, values: &[f64], columns: usize| RawRequest {
+        id: RequestId([id; 16]),
+        operation: RawOperation::Supply(rows([batch; 16], values, columns)),
+    };
+    let size = {
+        let mut enclave = Enclave::loaded(terms(true));
+        let answer = enclave.send(CAROL, &supply(1, 7, &[2.0], 1));
+        assert_eq!(answer.code, Code::Done);
+        answer.body.len()
+    };
+    let eleven = [0.0; 11];
+    let ten = [0.0; 10];
+    for (code, party, request) in [
+        (Code::NotAllowed, ALICE, supply(1, 7, &[2.0], 1)),
+        (Code::NotAllowed, BOB, supply(1, 7, &[2.0], 1)),
+        (Code::NotAllowed, CAROL, supply(1, 0, &[2.0], 1)),
+        (Code::Reused, CAROL, supply(90, 7, &[3.0], 1)),
+        (Code::Rows, CAROL, supply(1, 7, &[], 1)),
+        (Code::Rows, CAROL, supply(1, 7, &eleven, 1)),
+        (Code::Malformed, CAROL, supply(1, 7, &[1.0, 2.0, 3.0], 2)),
+        (Code::Values, CAROL, supply(1, 7, &[100.5], 1)),
+        (Code::Values, CAROL, supply(1, 7, &[f64::NAN], 1)),
+        (Code::Budget, CAROL, supply(1, 7, &ten, 1)),
+        (Code::Store, CAROL, supply(1, 7, &[2.0], 1)),
+    ] {
+        let mut agreed = terms(true);
+        agreed.parties[2].supply = Budget { calls: 3, rows: 12 };
+        let mut enclave = Enclave::loaded(agreed);
+        assert_eq!(enclave.send(CAROL, &supply(90, 7, &[2.0, 2.0, 2.0], 1)).code, Code::Done);
+        if code == Code::Store {
+            enclave.mood(Mood::Loses);
+        }
+        let (before, records) = (enclave.status(party).reply.counters, enclave.records());
+        let answer = enclave.send(party, &request);
+        assert_eq!((answer.code, answer.is_empty()), (code, true));
+        assert_eq!(answer.body.len(), size, "{code:?}");
+        if code != Code::Store {
+            assert_eq!(enclave.status(party).reply.counters, before, "{code:?} was charged");
+            assert_eq!(enclave.records(), records + 1, "{code:?}: one record, as for a success");
+        }
+    }
+    // without a program there is nothing to supply for
+    let mut empty = Enclave::start(terms(true));
+    let answer = empty.send(CAROL, &supply(1, 7, &[2.0], 1));
+    assert_eq!((answer.code, answer.body.len()), (Code::Phase, size));
+}
+
 #[test]
 fn an_exact_program_is_that_one_with_its_salt() {
     let good = program_bytes(1.0);

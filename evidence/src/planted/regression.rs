@@ -7,6 +7,7 @@ mod decimal_shift;
 mod one_versus_rest;
 mod portable_byte_lanes;
 mod row_rules;
+mod row_wholes;
 mod rule_fold;
 mod rule_members;
 mod speculated_rounding;
@@ -31,6 +32,8 @@ pub(super) fn add(targets: &mut Vec<Target>) {
     plant(targets, name, "scalar", SEEN_BY_ALL, || true, rule_fold::run);
     let name = "regression-row-rules";
     plant(targets, name, "scalar", SEEN_BY_ALL, || true, row_rules::run);
+    let name = "regression-row-wholes";
+    plant(targets, name, "scalar", SEEN_BY_ALL, || true, row_wholes::run);
     let name = "regression-decimal-shift";
     plant(targets, name, "scalar", SEEN_BY_MEMCHECK, || true, decimal_shift::run);
     let name = "regression-avx512-masked-store";

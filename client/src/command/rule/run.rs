@@ -9,7 +9,7 @@ use engine::rule::evaluate_rule;
 use engine::shape::StepShape;
 
 use crate::command::failure::{Failure, print};
-use crate::command::remote::Remote;
+use crate::command::remote::MaybeRemote;
 use crate::command::remote_score::{Calling, call};
 use protocol::attestation::Root;
 
@@ -39,6 +39,10 @@ pub(crate) struct Arguments {
     #[arg(long = "param", value_name = "FILE.json", conflicts_with = "enclave")]
     parameters: Vec<PathBuf>,
 
+    /// How many rows the batch has, where every column comes from others
+    #[arg(long, value_name = "N", requires = "enclave", conflicts_with = "data")]
+    rows: Option<u32>,
+
     /// This party's rows (.csv, .parquet, .npy), for an enclave
     #[arg(long, value_name = "ROWS", requires = "enclave")]
     data: Option<PathBuf>,
@@ -48,17 +52,18 @@ pub(crate) struct Arguments {
     batch: Option<String>,
 
     #[command(flatten)]
-    remote: Option<Remote>,
+    remote: MaybeRemote,
 }
 
 pub(crate) fn run(arguments: &Arguments, root: &Root) -> Result<(), Failure> {
-    let file = match (&arguments.remote, &arguments.file) {
+    let file = match (arguments.remote.given(), &arguments.file) {
         (Some(remote), _) => {
             let calling = Calling {
                 data: arguments.data.as_deref(),
                 out: Some(&arguments.out),
                 batch: arguments.batch.as_deref(),
-                ..Calling::of(remote)
+                rows: arguments.rows,
+                ..Calling::of(&remote)
             };
             return call(&calling, root);
         }
