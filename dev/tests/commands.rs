@@ -136,3 +136,27 @@ fn identities_are_made_once_and_belong_to_somebody() {
     let line = folder.fails("--root agreement.toml status", 2);
     assert!(line.contains("no certificate in PEM"), "{line}");
 }
+
+#[test]
+fn a_local_enclave_lives_as_long_as_its_command() {
+    let folder = Folder::new();
+    folder.agree();
+    let model = examples().join("demo/model.json").display().to_string();
+    let rows = examples().join("demo/rows.csv").display().to_string();
+    folder.succeeds(&format!("compile {model} -o model.tau"));
+    let local = "--local --with alice.key --program model.tau";
+    let bob = "--agreement agreement.toml --identity bob.key";
+    for _ in 0..3 {
+        // another enclave each time, with all its budgets
+        let scored =
+            folder.json(&format!("{local} data score --data {rows} --out answers.csv {bob}"));
+        assert_eq!(scored["calls_left"], 1);
+    }
+    let status = folder.json(&format!("--local --with alice.key status {bob}"));
+    assert_eq!(status["phase"], "no program");
+    let line = folder.fails(&format!("--local --program model.tau status {bob}"), 2);
+    assert!(line.contains("--with"), "{line}");
+    let line = folder.fails("--local demo", 2);
+    assert!(line.contains("give a command of tautochrone"), "{line}");
+    folder.fails(&format!("--local --root root.pem status {bob}"), 2);
+}

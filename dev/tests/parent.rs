@@ -160,6 +160,13 @@ fn parties_reach_a_locked_down_enclave_through_a_parent_that_knows_nothing() {
         assert_eq!(line["enclave_ms"].as_u64().unwrap() % 10, 0, "on the quantum: {line}");
     }
 
+    // the agreed memory was taken at the start, and no more since
+    let status = std::fs::read_to_string(format!("/proc/{}/status", enclave.id())).unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let most: u64 = most.trim().split(' ').next().unwrap().parse().unwrap();
+    let agreed = 256 << 10;
+    assert!((agreed..agreed + (24 << 10)).contains(&most), "{most} KiB");
+
     drop(enclave);
     soon("the enclave is gone", || parent.get("/health").0 == "503");
     parent.stop();

@@ -49,6 +49,11 @@ pub enum Stopped {
     /// The cryptographic library failed.
     #[error("the cryptographic library failed: start the enclave again")]
     Crypto,
+    /// The machine has less than the agreement names.
+    #[error(
+        "the machine has not the memory of limits.memory_mib: give the enclave more, or agree on less"
+    )]
+    Memory,
     /// The process is not locked down.
     #[error(transparent)]
     NotLocked(#[from] NotLocked),
@@ -61,6 +66,21 @@ impl From<ChannelError> for Stopped {
     fn from(_: ChannelError) -> Self {
         Self::Crypto
     }
+}
+
+/// Takes the agreed memory from the system, all of it at once. It is free then, but stays with the process (see
+/// `channel::prepare`), so what is served later finds it there.
+fn reserve(mib: u32) -> Option<()> {
+    const PAGE: usize = 4096;
+    let mut memory: Vec<u8> = Vec::new();
+    memory.try_reserve_exact(usize::try_from(mib).ok()?.checked_mul(1 << 20)?).ok()?;
+    while memory.len() < memory.capacity() {
+        // a page is there once it was written
+        let more = PAGE.min(memory.capacity() - memory.len());
+        memory.extend_from_slice(&[1; PAGE][..more]);
+    }
+    std::hint::black_box(&memory);
+    Some(())
 }
 
 /// Serves an agreement until the listener fails. `proofs` are in the agreement's order. From the lock-down on, this
@@ -91,6 +111,7 @@ where
         let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store, trial)?;
         let parties = Parties::new(proofs)?;
         lock_down(outward)?;
+        reserve(agreement.terms().limits.memory_mib).ok_or(Stopped::Memory)?;
         Ok((boot, core, parties))
     };
     let (boot, core, parties) = match prepare() {

@@ -95,6 +95,10 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// One that was started some other way.
     pub(crate) fn new(child: Child, address: &str) -> Self {
         Self { child, address: address.to_owned() }

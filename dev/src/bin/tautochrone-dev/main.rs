@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod local;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -29,8 +30,20 @@ use std::process::ExitCode;
 #[command(name = "tautochrone-dev", version)]
 struct Cli {
     /// The root (PEM) that documents must lead to [default: AWS's]
-    #[arg(long, value_name = "PEM")]
+    #[arg(long, value_name = "PEM", conflicts_with = "local")]
     root: Option<PathBuf>,
+
+    /// Serve the command's agreement from a development enclave that lives as long as the command
+    #[arg(long)]
+    local: bool,
+
+    /// With --local: the identity of another party with a pre-shared key (repeatable)
+    #[arg(long = "with", value_name = "FILE", requires = "local")]
+    identities: Vec<PathBuf>,
+
+    /// With --local: a program (.tau) that its owner submits first
+    #[arg(long, value_name = "FILE.tau", requires = "local")]
+    program: Option<PathBuf>,
 
     #[command(subcommand)]
     command: Command,
@@ -69,7 +82,19 @@ fn failed(what: impl Display) -> Failure {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // the help and the version, which are no errors
+        Err(error) if error.exit_code() == 0 => error.exit(),
+        Err(error) => return told(&usage(&error)),
+    };
+    if cli.local {
+        return match &cli.command {
+            Command::Other(command) => local::run(command, &cli.identities, cli.program.as_deref())
+                .unwrap_or_else(|failure| told(&failure)),
+            _ => told(&refused("--local: give a command of tautochrone that talks to an enclave")),
+        };
+    }
     let done = match (cli.command, cli.root) {
         (Command::Demo(arguments), None) => demo::run(&arguments).and_then(|report| say(&report)),
         (Command::Enclave(arguments), None) => serve::run(&arguments),
@@ -85,12 +110,22 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // stderr may be closed; the exit code still tells
-            let _ = writeln!(std::io::stderr(), "error: {}", failure.text.replace('\n', " "));
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => told(&failure),
     }
+}
+
+/// What is wrong with the command line, in one line.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    refused(format!("{first}: see `tautochrone-dev --help`"))
+}
+
+fn told(failure: &Failure) -> ExitCode {
+    // stderr may be closed; the exit code still tells
+    let _ = writeln!(std::io::stderr(), "error: {}", failure.text.replace('\n', " "));
+    ExitCode::from(failure.code)
 }
 
 fn trusted(root: Option<&Path>) -> Result<Root, Failure> {
