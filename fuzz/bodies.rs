@@ -16,10 +16,12 @@ use models::{ImportOptions, Iterations};
 use protocol::Sha384;
 use protocol::agreement::{Agreement, Reading, facts, readings};
 use protocol::attestation::{Document, Measurements, Root};
+use protocol::envelope::RecipientKey;
 use protocol::frame::{HEADER, Header, Kind};
 use protocol::message::{RawRequest, Reply};
 use protocol::receipt::Receipt;
 use std::num::NonZeroUsize;
+use std::sync::LazyLock;
 
 /// Runs the body of a target.
 pub(crate) fn run(target: &str, bytes: &[u8]) {
@@ -33,6 +35,7 @@ pub(crate) fn run(target: &str, bytes: &[u8]) {
         "message" => message(bytes),
         "connection" => connection::run(bytes),
         "attestation" => attestation(bytes),
+        "envelope" => envelope(bytes),
         other => panic!("no target {other}"),
     }
 }
@@ -306,4 +309,10 @@ fn attestation(bytes: &[u8]) {
     let root = Root::aws().expect("the root is a certificate");
     let expected = Measurements::new([(0, Sha384([1; 48]))]).expect("PCR0 is among them");
     assert!(document.verify(&root, &expected, time).is_err(), "a forged document");
+}
+
+/// A reply of KMS. None that is invented is for this key.
+fn envelope(bytes: &[u8]) {
+    static KEY: LazyLock<RecipientKey> = LazyLock::new(|| RecipientKey::generate().expect("a key"));
+    assert!(KEY.open(bytes).is_err(), "a forged reply");
 }

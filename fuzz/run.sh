@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET ...]}
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(xgboost lightgbm sklearn csv npy parquet program rule agreement frame message connection attestation)
+[ ${#targets[@]} -gt 0 ] || targets=(xgboost lightgbm sklearn csv npy parquet program rule agreement frame message connection attestation envelope)
 
 [ -n "${TAUTOCHRONE_BIN:-}" ] || cargo build --release --locked
 fuzz/seeds.sh >/dev/null

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 bin=${TAUTOCHRONE_BIN:-target/release/tautochrone}
 bin=$(realpath "$bin")
 corpus=fuzz/corpus
-mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule,agreement,frame,message,connection,attestation}
+mkdir -p "$corpus"/{xgboost,lightgbm,sklearn,csv,npy,parquet,program,rule,agreement,frame,message,connection,attestation,envelope}
 cp models/testdata/xgboost-*.json "$corpus/xgboost/"
 cp models/testdata/lightgbm-*.txt "$corpus/lightgbm/"
 cp models/testdata/sklearn-*.json "$corpus/sklearn/"
@@ -58,4 +58,5 @@ printf '\xff\x01\x16\x03\x01' >"$corpus/connection/psk"
 printf '\xff\x02\x16\x03\x01' >"$corpus/connection/pinned"
 # real documents are not ours to commit: they are seeds where they are
 cp ../shared/vectors/attestation/*.cbor "$corpus/attestation/" 2>/dev/null || true
+cp ../shared/vectors/kms/*.ber "$corpus/envelope/" 2>/dev/null || true
 find "$corpus" -type f | wc -l

@@ -5,5 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod enclave;
+pub mod envelope;
 pub mod network;
 pub mod nsm;

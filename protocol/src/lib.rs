@@ -8,6 +8,7 @@ mod code;
 mod commitment;
 mod digest;
 pub mod document;
+pub mod envelope;
 pub mod frame;
 pub mod message;
 pub mod parent;

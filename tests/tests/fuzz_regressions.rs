@@ -6,7 +6,7 @@ mod bodies;
 
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 13] = [
+const TARGETS: [&str; 14] = [
     "xgboost",
     "lightgbm",
     "sklearn",
@@ -20,6 +20,7 @@ const TARGETS: [&str; 13] = [
     "message",
     "connection",
     "attestation",
+    "envelope",
 ];
 
 #[test]
@@ -61,6 +62,7 @@ fn the_bodies_take_whole_files() {
     bodies::run("frame", &[1, 0, 5, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0]);
     bodies::run("message", &[0; 552]);
     bodies::run("connection", bodies::connection::SEED);
+    bodies::run("envelope", &[0x30, 0x80, 0x06, 0x09]);
     bodies::run("attestation", &[0x84, 0x44, 0xa1, 0x01, 0x38, 0x22, 0xa0, 0x40, 0x40]);
 }
 
