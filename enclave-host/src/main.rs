@@ -12,15 +12,12 @@ use enclave_host::lockdown::{Outward, close_others};
 use enclave_host::nsm::{ModuleClock, NoModule, Nsm};
 use enclave_host::parent::{self, AgreementUnread};
 use enclave_host::sockets::{OverVsock, VsockListener};
-use enclave_host::start::{Outside, Stopped, run};
+use enclave_host::start::{Outside, Stopped, panic_silently, run};
 use protocol::agreement::{Agreement, AgreementError, Authentication, Image, Window};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-
-/// The exit code of a panic.
-const PANICKED: i32 = 70;
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -50,8 +47,7 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
-    // a message could quote what it should not: a panic says nothing
-    std::panic::set_hook(Box::new(|_| std::process::exit(PANICKED)));
+    panic_silently();
     close_others(&[]);
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let failure = start(&arguments).map_or_else(|failure| failure, Failure::Stopped);

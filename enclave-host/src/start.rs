@@ -68,6 +68,14 @@ impl From<ChannelError> for Stopped {
     }
 }
 
+/// The exit code of a panic.
+pub const PANICKED: i32 = 70;
+
+/// From here on a panic ends the process with [`PANICKED`], and says nothing: a message could quote what it should not.
+pub fn panic_silently() {
+    std::panic::set_hook(Box::new(|_| std::process::exit(PANICKED)));
+}
+
 /// Takes the agreed memory from the system, all of it at once. It is free then, but stays with the process (see
 /// `channel::prepare`), so what is served later finds it there.
 fn reserve(mib: u32) -> Option<()> {

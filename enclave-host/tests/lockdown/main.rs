@@ -4,6 +4,7 @@
 //! Every trial is a process of its own: this test program, started again with a word in its environment.
 
 use enclave_host::lockdown::{Outward, close_others, lock_down};
+use enclave_host::start::{PANICKED, panic_silently};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -114,6 +115,10 @@ fn trial() {
     let (locked, name) = word.split_once(' ').unwrap();
     if name == "serve" {
         allowed();
+    } else if name == "panic" {
+        panic_silently();
+        assert!(lock_down(Outward::Vsock).is_ok());
+        let _ = thread::spawn(|| panic!("the secret is 4711")).join();
     } else if name == "files" {
         files();
     } else {
@@ -126,10 +131,15 @@ fn trial() {
     std::process::exit(42);
 }
 
-fn start(locked: &str, name: &str) -> ExitStatus {
+fn command(locked: &str, name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "trial", "--nocapture", "--test-threads", "1"]);
-    command.env(WORD, format!("{locked} {name}")).status().unwrap()
+    command.env(WORD, format!("{locked} {name}"));
+    command
+}
+
+fn start(locked: &str, name: &str) -> ExitStatus {
+    command(locked, name).status().unwrap()
 }
 
 #[test]
@@ -139,6 +149,14 @@ fn forbidden_things_kill_and_are_possible_without_the_lock_down() {
         let status = start("locked", name);
         assert_eq!(status.signal(), Some(SIGSYS), "{name}: {status}");
     }
+}
+
+#[test]
+fn a_panic_ends_the_process_with_one_code_and_no_word() {
+    let output = command("locked", "panic").output().unwrap();
+    assert_eq!(output.status.code(), Some(PANICKED));
+    let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    assert!(!said.contains("4711") && !said.contains("panicked"), "{said}");
 }
 
 #[test]

@@ -206,6 +206,18 @@ fn a_program_that_is_too_slow_for_the_bound_is_refused() {
     assert_eq!(answer.body.len(), size);
 }
 
+/// A program with which the agreed memory could run out is refused before it is taken.
+#[test]
+fn a_program_that_does_not_fit_the_memory_is_refused() {
+    let mut agreed = terms(false);
+    // enough for the agreement's own check, and not for a call of each party beside the program
+    agreed.limits.memory_mib = 7;
+    let mut enclave = Enclave::start(agreed);
+    let answer = enclave.submit(ALICE, 1, &program_bytes(1.0));
+    assert_eq!((answer.code, answer.is_empty()), (Code::Program, true));
+    assert_eq!((answer.reply.counters.submit_calls, answer.reply.counters.phase), (3, 0));
+}
+
 /// Bob calls and Carol reads: she gets the last answer, with a receipt of her own, and Bob gets nothing but the word.
 #[test]
 fn a_reader_that_does_not_call_collects() {

@@ -39,12 +39,32 @@ pub fn fits(agreement: &Agreement, bytes: &[u8], program: &Program) -> Result<()
         let (found, limit) = (format!("{} bytes", bytes.len()), format!("{limit} at most"));
         return Err(misfit("limits.program_mib", found, limit));
     }
+    let (needed, limit) = (memory(terms, bytes, program), u64::from(terms.limits.memory_mib) << 20);
+    if needed > limit {
+        let mib = |bytes: u64| format!("{} MiB", bytes.div_ceil(1 << 20));
+        return Err(misfit("limits.memory_mib", mib(needed), mib(limit)));
+    }
     // last, since it says the least about what to mend
     match card(bytes) {
         Some(found) if found == terms.program.card => Ok(()),
         Some(found) => Err(misfit("program.card", found, terms.program.card)),
         None => Err(misfit("program.card", "no card", terms.program.card)),
     }
+}
+
+/// Bytes that an enclave may need at once: a program and the one that takes its place, with its bytes; and for each party a
+/// message, its values, and an evaluation of a full call with all its releases.
+fn memory(terms: &AgreementParts, bytes: &[u8], program: &Program) -> u64 {
+    /// Threads, connections, and what the rest of the process takes.
+    const BASE: u64 = 8 << 20;
+    let cost = engine::cost(program.shape());
+    let rows = u64::from(terms.input.rows_per_call);
+    // the rows, and once more as a rule's columns
+    let values = 2 * 8 * rows * terms.input.columns.len() as u64;
+    let outputs = 8 * rows * u64::from(terms.output.count) * (2 + terms.releases.len() as u64);
+    let message = u64::from(terms.limits.message_mib) << 20;
+    let worker = message + values + outputs + cost.scratch_bytes;
+    BASE + 3 * bytes.len() as u64 + cost.layout_bytes + worker * terms.parties.len() as u64
 }
 
 fn model_fits(terms: &AgreementParts, program: &Program) -> Result<(), AgreementError> {
