@@ -97,8 +97,10 @@ macro_rules! bad {
                 // words below decides: everything is below the point, or nothing
                 let below: $word = ($bias + $fraction - exponent) & (<$word>::BITS as $word - 1);
                 let mask = ((1 as $word) << below).wrapping_sub(1);
-                let small = Self::spread(Self::less(exponent, $bias));
-                let large = Self::spread(Self::less($bias + $fraction, exponent));
+                // opaque: on SSE2, which shifts no two words by two amounts, the compiler made jumps of these masks
+                let spread = |sign| std::hint::black_box(Self::spread(sign));
+                let small = spread(Self::less(exponent, $bias));
+                let large = spread(Self::less($bias + $fraction, exponent));
                 magnitude & (mask | small) & !large
             }
         }
