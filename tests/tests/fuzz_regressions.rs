@@ -33,6 +33,26 @@ fn what_once_broke_does_not() {
     }
 }
 
+/// What the fuzzer found worth keeping: see `fuzz/pack.py`.
+#[test]
+fn the_corpora_that_are_kept_replay() {
+    let mut inputs = 0;
+    for pack in files(&root().join("fuzz/corpora")) {
+        let target = pack.file_stem().unwrap().to_string_lossy().into_owned();
+        let bytes = std::fs::read(&pack).unwrap();
+        let mut rest = bytes.as_slice();
+        while let Some((length, after)) = rest.split_first_chunk() {
+            let (input, after) = after.split_at(u32::from_le_bytes(*length) as usize);
+            bodies::run(&target, input);
+            inputs += 1;
+            rest = after;
+        }
+        assert!(rest.is_empty(), "{target}");
+    }
+    println!("{inputs} inputs");
+    assert!(inputs > 1000, "{inputs} inputs");
+}
+
 #[test]
 fn every_target_is_known_here() {
     let found: Vec<String> = files(&root().join("fuzz/fuzz_targets"))
