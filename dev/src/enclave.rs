@@ -91,7 +91,7 @@ impl Enclave {
     ) -> Result<Self, EnclaveError> {
         let replies = agreement.terms().replies;
         let log = Arc::new(Log::new(replies));
-        let trial = Timed::new(replies, Arc::clone(&log));
+        let trial = Timed::new(replies);
         Self::start_at(Agreed::new(replies), trial, log, agreement, proofs, listen, folder)
     }
 
@@ -235,7 +235,9 @@ fn write_durably(folder: &Path, epoch: u64, record: &[u8]) -> std::io::Result<()
 struct Unpaced;
 
 impl Pace for Unpaced {
-    fn wait(&self, _: Instant) {}
+    fn wait(&self, _: Instant) -> Option<u32> {
+        None
+    }
 }
 
 struct SystemClock;

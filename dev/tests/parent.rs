@@ -144,17 +144,8 @@ fn parties_reach_a_locked_down_enclave_through_a_parent_that_knows_nothing() {
     assert_eq!((told("serving"), told("dropped")), (1, 0));
     assert!(told("connected") >= 4 && told("answered") >= 6, "{log}");
     for line in &lines {
-        let known = [
-            "event",
-            "party",
-            "operation",
-            "rows",
-            "ms",
-            "replies",
-            "events",
-            "enclave_ms",
-            "time",
-        ];
+        let known =
+            ["event", "party", "operation", "rows", "replies", "events", "enclave_ms", "time"];
         let fields = line.as_object().unwrap();
         assert!(fields.keys().all(|field| known.contains(&field.as_str())), "{line}");
         assert_eq!(line["enclave_ms"].as_u64().unwrap() % 10, 0, "on the quantum: {line}");

@@ -191,7 +191,9 @@ impl<S: Store, A: Attester, C: Clock, P: Pace, K: Socket> Serving<S, A, C, P, K>
             }
             let start = Instant::now();
             let (response, rows) = self.answer(party, kind, body);
-            self.pace.wait(start);
+            if let Some(replies) = self.pace.wait(start) {
+                self.log.note(Event::Late { replies });
+            }
             self.log.note(Event::Answered { party, kind, rows });
             channel.set_deadline(Instant::now() + idle);
             let kind = response.kind();

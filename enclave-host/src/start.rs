@@ -115,7 +115,7 @@ where
         bind(module, &agreement)?;
         let boot = Arc::new(Boot::new(&mut &*module)?);
         let store = RemoteStore::new(parent.clone());
-        let trial = Timed::new(replies, Arc::clone(&log));
+        let trial = Timed::new(replies);
         let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store, trial)?;
         let parties = Parties::new(proofs)?;
         lock_down(outward)?;

@@ -45,7 +45,6 @@ pub fn line(logged: &Logged, now: OffsetDateTime) -> serde_json::Value {
         }
         Event::Late { replies } => json!({"event": "late", "replies": replies}),
         Event::Dropped { events } => json!({"event": "dropped", "events": events}),
-        Event::Measured { ms } => json!({"event": "measured", "ms": ms}),
     };
     line["enclave_ms"] = json!(logged.at_ms);
     line["time"] = json!(now.format(&Rfc3339).unwrap_or_default());
@@ -59,7 +58,6 @@ fn count(metrics: &Metrics, event: &Event) {
         Event::Answered { kind, rows, .. } => metrics.answered(operation(kind), rows.into()),
         Event::Late { replies } => metrics.late.set(replies.into()),
         Event::Dropped { events } => metrics.dropped.add(events.into()),
-        Event::Measured { ms } => metrics.measured_ms.set(ms.into()),
     }
 }
 

@@ -51,8 +51,6 @@ pub struct Metrics {
     pub late: Number,
     /// Events that found no room.
     pub dropped: Number,
-    /// What an evaluation of a full call takes.
-    pub measured_ms: Number,
     /// Requests and rows by operation.
     answered: Mutex<BTreeMap<&'static str, (u64, u64)>>,
 }
@@ -112,8 +110,6 @@ impl Metrics {
             "Replies of this boot that missed their bound.",
             &plain(&self.late),
         );
-        let help = "What an evaluation of a full call takes, in milliseconds.";
-        one("evaluation_ms", "gauge", help, &plain(&self.measured_ms));
         text
     }
 }

@@ -114,11 +114,6 @@ pub enum Event {
         /// How many.
         events: u32,
     },
-    /// What an evaluation of a full call takes on rows of zeros, measured as the program came.
-    Measured {
-        /// Milliseconds, rounded up.
-        ms: u32,
-    },
 }
 
 impl Logged {
@@ -130,7 +125,6 @@ impl Logged {
             Event::Answered { party, kind, rows } => (3, party, kind.number(), rows),
             Event::Late { replies } => (4, 0, 0, replies),
             Event::Dropped { events } => (5, 0, 0, events),
-            Event::Measured { ms } => (6, 0, 0, ms),
         };
         let mut bytes = [0; LOG_BYTES];
         bytes[..8].copy_from_slice(&self.at_ms.to_le_bytes());
@@ -154,7 +148,6 @@ impl Logged {
             (3, Some(kind)) => Event::Answered { party, kind, rows: count },
             (4, _) => Event::Late { replies: count },
             (5, _) => Event::Dropped { events: count },
-            (6, _) => Event::Measured { ms: count },
             _ => return None,
         };
         let logged = Self { at_ms: u64::from_le_bytes(*at_ms), event };
@@ -176,7 +169,6 @@ mod tests {
             Event::Answered { party: 1, kind: Kind::Score, rows: u32::MAX },
             Event::Late { replies: 7 },
             Event::Dropped { events: 1 },
-            Event::Measured { ms: 12 },
         ] {
             let logged = Logged { at_ms: 1 << 40, event };
             let bytes = logged.encode();

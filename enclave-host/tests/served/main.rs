@@ -60,7 +60,9 @@ impl Clock for NoClock {
 struct AtOnce;
 
 impl Pace for AtOnce {
-    fn wait(&self, _: Instant) {}
+    fn wait(&self, _: Instant) -> Option<u32> {
+        None
+    }
 }
 
 struct Served {
