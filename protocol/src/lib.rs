@@ -10,6 +10,7 @@ mod digest;
 pub mod document;
 pub mod envelope;
 pub mod frame;
+pub mod kms;
 pub mod message;
 pub mod parent;
 pub mod program;

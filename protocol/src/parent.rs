@@ -7,6 +7,9 @@
 //! | agreement | the enclave, once, before anything else | the parent sends a `u32` length and the canonical form |
 //! | store | the enclave | a sealed record; the parent answers with its epoch, a `u64`, when it is stored |
 //! | log | the enclave | log records, in bursts, on the agreement's quantum |
+//! | kms | the enclave | a byte of length and KMS's host name, once; from there on bytes to and from that host, port 443: TLS, which the parent can't read |
+//! | sign | the enclave | a `u16` length and what to sign; the parent answers with a `u16` length and the signature: see [`kms`](crate::kms) |
+//! | wrapped | the enclave | the id of a party, `[32]`; the parent answers with a `u16` length and its pre-shared key as KMS wrapped it, nothing where it has none |
 
 use crate::digest::Sha384;
 use crate::frame::Kind;
@@ -23,12 +26,25 @@ pub enum Service {
     Store,
     /// Log records.
     Log,
+    /// Bytes to and from KMS.
+    Kms,
+    /// Signatures of requests to KMS.
+    Sign,
+    /// Pre-shared keys as KMS wrapped them.
+    Wrapped,
 }
 
 impl Service {
     /// All services.
-    pub const ALL: [Service; 4] =
-        [Service::Enclave, Service::Agreement, Service::Store, Service::Log];
+    pub const ALL: [Service; 7] = [
+        Service::Enclave,
+        Service::Agreement,
+        Service::Store,
+        Service::Log,
+        Service::Kms,
+        Service::Sign,
+        Service::Wrapped,
+    ];
 
     /// The vsock port.
     pub fn port(self) -> u32 {
@@ -37,6 +53,9 @@ impl Service {
             Service::Agreement => 9001,
             Service::Store => 9002,
             Service::Log => 9003,
+            Service::Kms => 9004,
+            Service::Sign => 9005,
+            Service::Wrapped => 9006,
         }
     }
 
@@ -47,6 +66,9 @@ impl Service {
             Service::Agreement => "agreement",
             Service::Store => "store",
             Service::Log => "log",
+            Service::Kms => "kms",
+            Service::Sign => "sign",
+            Service::Wrapped => "wrapped",
         }
     }
 }
