@@ -192,7 +192,7 @@ fn conversation(carol_supplies: bool, steps: &[u8]) {
     let fails = Rc::new(Cell::new(false));
     let store = Failing { fails: Rc::clone(&fails), last: 0 };
     let mut core =
-        Core::new(Arc::clone(&agreement), Arc::clone(&boot), store, NoTrial).expect("served");
+        Core::new(Arc::clone(&agreement), Arc::clone(&boot), store, None, NoTrial).expect("served");
     let mut seen = Seen::default();
     let mut bytes = steps.iter().copied();
     while let (Some(party), Some(operation), Some(id), Some(shape)) =
@@ -378,7 +378,12 @@ impl Socket for Said {
 struct Never;
 
 impl Attester for Never {
-    fn document(&self, _: &Sha384, _: &[u8; NONCE_BYTES]) -> Result<Vec<u8>, NoDocument> {
+    fn document_for(
+        &self,
+        _: &Sha384,
+        _: &[u8; NONCE_BYTES],
+        _: Option<&[u8]>,
+    ) -> Result<Vec<u8>, NoDocument> {
         panic!("a stranger got as far as a document");
     }
 }

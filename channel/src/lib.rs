@@ -16,6 +16,7 @@ mod pinned;
 mod psk;
 mod socket;
 mod tls;
+mod web;
 
 pub use error::ChannelError;
 pub use framed::{Channel, Unattested, accept, connect, connect_pinned};
@@ -24,3 +25,4 @@ pub use pinned::OwnKey;
 pub use psk::Psk;
 pub use socket::{Hangup, Socket};
 pub use tls::prepare;
+pub use web::Web;

@@ -32,6 +32,8 @@ pub(crate) enum Shown<'a> {
     Psk(&'a [&'a Psk]),
     /// Possession of this key. Whose key the other side shows is to be judged after the handshake.
     Key(&'a OwnKey),
+    /// Nothing. The other side shows a certificate for this name, under these roots (PEM) and no others.
+    Nothing { name: &'a str, roots: &'a [&'a str] },
 }
 
 /// A connection after its handshake.
@@ -95,6 +97,11 @@ impl<S: Socket> Tls<S> {
             }
             Shown::Key(own) => {
                 connection.set_config(key_config(own)?).map_err(setup)?;
+            }
+            Shown::Nothing { name, roots } => {
+                connection.set_config(web_config(roots)?).map_err(setup)?;
+                // the name is looked for in the certificate too: that is the library's default
+                connection.set_server_name(name).map_err(setup)?;
             }
         }
         let socket = Held::new(socket);
@@ -164,13 +171,20 @@ impl<S: Socket> Tls<S> {
     /// Reads until the buffer is full.
     pub(crate) fn read_exact(&mut self, mut buffer: &mut [u8]) -> Result<(), ChannelError> {
         while !buffer.is_empty() {
-            match self.connection.poll_recv(buffer) {
-                Poll::Ready(Ok(0)) => return Err(ChannelError::Closed),
-                Poll::Ready(Ok(count)) => buffer = buffer.get_mut(count..).unwrap_or_default(),
-                Poll::Ready(Err(_)) | Poll::Pending => return Err(ChannelError::Broken),
+            match self.read(buffer)? {
+                0 => return Err(ChannelError::Closed),
+                count => buffer = buffer.get_mut(count..).unwrap_or_default(),
             }
         }
         Ok(())
+    }
+
+    /// Reads some bytes; none where the other side told that nothing follows.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ChannelError> {
+        match self.connection.poll_recv(buffer) {
+            Poll::Ready(Ok(count)) => Ok(count),
+            Poll::Ready(Err(_)) | Poll::Pending => Err(ChannelError::Broken),
+        }
     }
 
     /// Writes everything.
@@ -203,6 +217,15 @@ fn key_config(own: &OwnKey) -> Result<Config, ChannelError> {
     // side still proves that it has the key. An enclave then judges that key by the hash in the agreement; a client
     // judges an enclave's by the document, which is bound to this handshake, and can send nothing before.
     unsafe { builder.disable_x509_verification().map_err(setup)? };
+    builder.build().map_err(setup)
+}
+
+/// No certificate of its own, and these that it trusts.
+fn web_config(roots: &[&str]) -> Result<Config, ChannelError> {
+    let mut builder = builder()?;
+    for root in roots {
+        builder.trust_pem(root.as_bytes()).map_err(setup)?;
+    }
     builder.build().map_err(setup)
 }
 

@@ -99,7 +99,12 @@ fn a_client_goes_no_further_without_a_document_of_this_connection() {
     // Someone between, who has the key, gets a true document from the enclave and passes it on.
     struct Relay(UnixStream);
     impl Attester for Relay {
-        fn document(&self, _: &Sha384, nonce: &[u8; 32]) -> Result<Vec<u8>, NoDocument> {
+        fn document_for(
+            &self,
+            _: &Sha384,
+            nonce: &[u8; 32],
+            _: Option<&[u8]>,
+        ) -> Result<Vec<u8>, NoDocument> {
             struct Keep(std::cell::RefCell<Vec<u8>>);
             impl Verifier for Keep {
                 fn verify(&self, document: &[u8], _: &Expected) -> Result<(), NotAttested> {

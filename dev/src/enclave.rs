@@ -2,6 +2,7 @@
 
 use crate::nsm::{Chain, Module};
 use channel::{ChannelError, Parties, Proof};
+use enclave_host::keys::Keys;
 use enclave_host::lockdown::Outward;
 use enclave_host::log::Log;
 use enclave_host::measured::{self, NotMeasured};
@@ -126,7 +127,8 @@ impl Enclave {
         let root_pem = module.root_pem().to_owned();
         let boot = Arc::new(Boot::new(&mut &module)?);
         let stored = Kept { folder, ..Kept::default() };
-        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone(), trial)?;
+        let core =
+            Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone(), None, trial)?;
         let parties = Parties::new(proofs)?;
         let listener = TcpListener::bind(listen)?;
         let address = listener.local_addr()?;
@@ -165,7 +167,7 @@ impl Enclave {
 pub fn serve_behind(
     parent: &Path,
     agreement: Arc<Agreement>,
-    proofs: Vec<Proof>,
+    keys: Keys<'_>,
     ready: impl FnOnce(&str) -> std::io::Result<()>,
 ) -> Result<Stopped, EnclaveError> {
     if agreement.terms().image != IMAGE {
@@ -183,7 +185,7 @@ pub fn serve_behind(
         outward: Outward::Unix,
     };
     ready(module.root_pem())?;
-    Ok(run(outside, agreement, proofs))
+    Ok(run(outside, agreement, keys))
 }
 
 /// A module that measured the development image, and no agreement yet.

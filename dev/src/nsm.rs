@@ -182,16 +182,21 @@ impl Module {
 }
 
 impl Attester for Module {
-    fn document(
+    fn document_for(
         &self,
         user_data: &Sha384,
         nonce: &[u8; NONCE_BYTES],
+        public_key: Option<&[u8]>,
     ) -> Result<Vec<u8>, NoDocument> {
         let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
         let draft = self
             .draft(u64::try_from(now).map_err(|_| NoDocument)?)
             .with("user_data", Value::Bytes(user_data.0.to_vec()))
             .with("nonce", Value::Bytes(nonce.to_vec()));
+        let draft = match public_key {
+            Some(key) => draft.with("public_key", Value::Bytes(key.to_vec())),
+            None => draft,
+        };
         Ok(self.sign(&Draft { indefinite: true, ..draft }.payload()))
     }
 }

@@ -5,6 +5,7 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use engine::Secret;
 use protocol::Sha384;
+use protocol::layers::{self, Layer};
 use protocol::receipt::{Receipt, ReceiptBody};
 use protocol::record::Sealer;
 
@@ -56,8 +57,14 @@ impl Boot {
         key
     }
 
-    pub(crate) fn sealer(&self, agreement: Sha384) -> Option<Sealer> {
-        Sealer::new(&self.state_key, agreement, self.id)
+    /// Seals records, the first of which names the head.
+    pub(crate) fn sealer(&self, agreement: Sha384, head: Sha384) -> Option<Sealer> {
+        Sealer::new(&self.state_key, agreement, self.id, head)
+    }
+
+    /// The state key under every layer in turn.
+    pub(crate) fn head(&self, agreement: &Sha384, layers: &[Layer]) -> Option<Vec<u8>> {
+        layers::seal(&self.state_key, agreement, &self.id, layers)
     }
 
     /// The keyed hash of some parts; every length is part of it.

@@ -23,6 +23,7 @@ use crate::phase::Phase;
 use crate::world::Store;
 use protocol::agreement::{Agreement, Whom};
 use protocol::frame::Kind;
+use protocol::layers::Head;
 use protocol::message::{Content, Counters, RawOperation, RawRequest, Reply, RequestId};
 use protocol::record::{Event, RECORD_BYTES, Record, Sealer};
 use protocol::{Code, Sha384};
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The cipher failed.
     #[error("the cipher failed: start the enclave again")]
     Cipher,
+    /// The head of the records is not stored.
+    #[error("the store did not take the head of the records: look at the parent's log")]
+    Store,
 }
 
 /// State of one enclave, from boot to end.
@@ -70,14 +74,15 @@ pub enum Next {
 }
 
 impl<S: Store> Core<S> {
-    /// A core at the start of a boot. `trial` judges how long a program takes.
+    /// A core at the start of a boot. `head` is the head of its records, if it has one. `trial` judges how long a program takes.
     ///
     /// # Errors
     /// Where this host cannot serve the agreement.
     pub fn new(
         agreement: Arc<Agreement>,
         boot: Arc<Boot>,
-        store: S,
+        mut store: S,
+        head: Option<&[u8]>,
         trial: impl Trial + 'static,
     ) -> Result<Self, StartError> {
         let terms = agreement.terms();
@@ -85,7 +90,12 @@ impl<S: Store> Core<S> {
         let used = u64::from(terms.limits.program_mib) << 20;
         let ledger =
             Ledger::new(&agreement, memory.saturating_sub(used)).ok_or(StartError::Memory)?;
-        let sealer = boot.sealer(agreement.digest()).ok_or(StartError::Cipher)?;
+        let first = head.map_or(Sha384([0; 48]), Head::digest);
+        let sealer = boot.sealer(agreement.digest(), first).ok_or(StartError::Cipher)?;
+        if let Some(head) = head {
+            // without it no record could ever be opened
+            store.put(0, head).map_err(|_| StartError::Store)?;
+        }
         let batches = terms.parties.iter().map(|_| None).collect();
         let mail = Mail::new(terms.parties.iter().map(|_| None).collect::<Vec<_>>().into());
         Ok(Self {

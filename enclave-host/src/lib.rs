@@ -14,6 +14,8 @@
 mod boot;
 mod core;
 mod evaluation;
+pub mod keys;
+pub mod kms;
 mod ledger;
 pub mod lockdown;
 pub mod log;

@@ -7,13 +7,14 @@
 //! It has no flags. Exit codes: 1 it can't serve; 2 usage; 70 a panic, of which nothing else is told.
 #![forbid(unsafe_code)]
 
-use channel::Proof;
+use enclave_host::keys::Keys;
+use enclave_host::kms::amazon;
 use enclave_host::lockdown::{Outward, close_others};
 use enclave_host::nsm::{ModuleClock, NoModule, Nsm};
 use enclave_host::parent::{self, AgreementUnread};
 use enclave_host::sockets::{OverVsock, VsockListener};
 use enclave_host::start::{Outside, Stopped, panic_silently, run};
-use protocol::agreement::{Agreement, AgreementError, Authentication, Image, Window};
+use protocol::agreement::{Agreement, AgreementError, Image, KmsRoot, Window};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -36,10 +37,9 @@ enum Failure {
     )]
     Image,
     #[error(
-        "{0} proves itself by a pre-shared key, which only KMS could release, and this build does not ask KMS yet: agree \
-         on authentication = \"tls\""
+        "the agreement checks KMS against another root than Amazon's: this program trusts no other"
     )]
-    Psk(String),
+    Root,
     #[error("no vsock ({0}): this program runs inside an AWS Nitro Enclave alone")]
     Vsock(io::Error),
     #[error(transparent)]
@@ -71,11 +71,9 @@ fn start(arguments: &[OsString]) -> Result<Stopped, Failure> {
     if matches!(terms.image, Image::Dedicated { .. }) != inside.is_some() {
         return Err(Failure::Image);
     }
-    let proofs = terms.parties.iter().map(|party| match party.authentication {
-        Authentication::Tls { key_sha256 } => Ok(Proof::Pinned(key_sha256)),
-        Authentication::Psk { .. } => Err(Failure::Psk(party.name.clone())),
-    });
-    let proofs = proofs.collect::<Result<Vec<Proof>, Failure>>()?;
+    if terms.kms_roots.iter().any(|root| *root != KmsRoot::Amazon) {
+        return Err(Failure::Root);
+    }
     let windows = terms.parties.iter().any(|party| party.window != Window::default());
     let outside = Outside {
         module: &module,
@@ -84,5 +82,5 @@ fn start(arguments: &[OsString]) -> Result<Stopped, Failure> {
         clock: ModuleClock::new(&module, windows),
         outward: Outward::Vsock,
     };
-    Ok(run(outside, Arc::new(agreement), proofs))
+    Ok(run(outside, Arc::new(agreement), Keys::Kms(&amazon())))
 }

@@ -41,16 +41,17 @@ impl Drop for Nsm {
 }
 
 impl Attester for Nsm {
-    fn document(
+    fn document_for(
         &self,
         user_data: &Sha384,
         nonce: &[u8; NONCE_BYTES],
+        public_key: Option<&[u8]>,
     ) -> Result<Vec<u8>, NoDocument> {
         let bytes = |bytes: &[u8]| Some(bytes.to_vec().into());
         let request = Request::Attestation {
             user_data: bytes(&user_data.0),
             nonce: bytes(nonce),
-            public_key: None,
+            public_key: public_key.and_then(bytes),
         };
         match self.ask(request) {
             Response::Attestation { document } => Ok(document),

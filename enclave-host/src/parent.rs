@@ -29,7 +29,8 @@ impl<C: Connect> RemoteStore<C> {
             None => self.parent.connect(Service::Store)?,
         };
         stream.set_timeout(PATIENCE)?;
-        stream.write_all(record)?;
+        let length = u32::try_from(record.len()).map_err(|_| io::ErrorKind::InvalidData)?;
+        stream.write_all(&[&length.to_le_bytes(), record].concat())?;
         let mut word = [0; 8];
         stream.read_exact(&mut word)?;
         if word != epoch.to_le_bytes() {

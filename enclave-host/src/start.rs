@@ -1,11 +1,12 @@
 //! From a boot to serving, in the one order that keeps the promises.
 //!
 //! ```text
-//! agreement -> measured -> keys of the boot -> budgets -> locked down -> the first byte of a stranger
+//! agreement -> measured -> keys of the boot -> locked down -> keys from KMS -> budgets, head stored -> the first byte of a party
 //! ```
 
 use crate::boot::Boot;
 use crate::core::{Core, StartError};
+use crate::keys::{Keys, NotProvisioned, Provisioned, provision};
 use crate::lockdown::{NotLocked, Outward, lock_down};
 use crate::log::Log;
 use crate::measured::{NotMeasured, Registers, bind};
@@ -13,7 +14,7 @@ use crate::pace::{Agreed, Timed};
 use crate::parent::RemoteStore;
 use crate::serve::{Host, Listener, serve};
 use crate::world::{Clock, Connect, Entropy, NoEntropy};
-use channel::{ChannelError, Parties, Proof};
+use channel::{ChannelError, Parties};
 use protocol::agreement::Agreement;
 use protocol::document::Attester;
 use std::io;
@@ -40,6 +41,9 @@ pub enum Stopped {
     /// The agreement is not the one of this boot.
     #[error(transparent)]
     NotMeasured(#[from] NotMeasured),
+    /// KMS released no key.
+    #[error(transparent)]
+    NotProvisioned(#[from] NotProvisioned),
     /// There is no entropy.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
@@ -91,15 +95,14 @@ fn reserve(mib: u32) -> Option<()> {
     Some(())
 }
 
-/// Serves an agreement until the listener fails. `proofs` are in the agreement's order. From the lock-down on, this
-/// process can do nothing else.
+/// Serves an agreement until the listener fails. From the lock-down on, this process can do nothing else.
 ///
 /// # Errors
 /// Whatever stopped it.
 pub fn run<N, L, C, T>(
     outside: Outside<'_, N, L, C, T>,
     agreement: Arc<Agreement>,
-    proofs: Vec<Proof>,
+    keys: Keys<'_>,
 ) -> Stopped
 where
     N: Attester + Registers + Sync,
@@ -114,12 +117,13 @@ where
     let prepare = || -> Result<_, Stopped> {
         bind(module, &agreement)?;
         let boot = Arc::new(Boot::new(&mut &*module)?);
-        let store = RemoteStore::new(parent.clone());
-        let trial = Timed::new(replies);
-        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store, trial)?;
-        let parties = Parties::new(proofs)?;
         lock_down(outward)?;
         reserve(agreement.terms().limits.memory_mib).ok_or(Stopped::Memory)?;
+        let Provisioned { proofs, head } = provision(module, &parent, keys, &agreement, &boot)?;
+        let parties = Parties::new(proofs)?;
+        let store = RemoteStore::new(parent.clone());
+        let (agreed, trial) = (Arc::clone(&agreement), Timed::new(replies));
+        let core = Core::new(agreed, Arc::clone(&boot), store, head.as_deref(), trial)?;
         Ok((boot, core, parties))
     };
     let (boot, core, parties) = match prepare() {

@@ -3,8 +3,8 @@
 use crate::address::{Listener, Stream};
 use crate::blobs::Blobs;
 use crate::metrics::Metrics;
+use protocol::layers::MAX_HEAD;
 use protocol::parent::Place;
-use protocol::record::RECORD_BYTES;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -19,8 +19,14 @@ pub fn serve(listener: &Listener, blobs: Arc<Mutex<Blobs>>, metrics: Arc<Metrics
 
 /// Until the enclave is gone, or sends what is no record, or one can't be kept: no word is the enclave's to see.
 fn converse(mut stream: Stream, blobs: &Mutex<Blobs>, metrics: &Metrics) -> io::Result<()> {
-    let mut record = [0; RECORD_BYTES];
     loop {
+        let mut length = [0; 4];
+        stream.read_exact(&mut length)?;
+        let length = u32::from_le_bytes(length) as usize;
+        if length > MAX_HEAD {
+            return Ok(());
+        }
+        let mut record = vec![0; length];
         stream.read_exact(&mut record)?;
         let Some(place) = Place::of(&record) else { return Ok(()) };
         let kept = blobs.lock().unwrap_or_else(PoisonError::into_inner).put(&place, &record);

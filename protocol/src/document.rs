@@ -48,6 +48,17 @@ pub struct Expected {
 
 /// Makes documents: the enclave's security module.
 pub trait Attester {
+    /// A fresh document, with a key that answers may be sealed for.
+    ///
+    /// # Errors
+    /// Where the module gives none.
+    fn document_for(
+        &self,
+        user_data: &Sha384,
+        nonce: &[u8; NONCE_BYTES],
+        public_key: Option<&[u8]>,
+    ) -> Result<Vec<u8>, NoDocument>;
+
     /// A fresh document.
     ///
     /// # Errors
@@ -56,16 +67,19 @@ pub trait Attester {
         &self,
         user_data: &Sha384,
         nonce: &[u8; NONCE_BYTES],
-    ) -> Result<Vec<u8>, NoDocument>;
+    ) -> Result<Vec<u8>, NoDocument> {
+        self.document_for(user_data, nonce, None)
+    }
 }
 
 impl<A: Attester> Attester for &A {
-    fn document(
+    fn document_for(
         &self,
         user_data: &Sha384,
         nonce: &[u8; NONCE_BYTES],
+        public_key: Option<&[u8]>,
     ) -> Result<Vec<u8>, NoDocument> {
-        A::document(self, user_data, nonce)
+        A::document_for(self, user_data, nonce, public_key)
     }
 }
 

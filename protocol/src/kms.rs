@@ -12,7 +12,7 @@ const TARGET: &str = "TrentService";
 /// The type of requests and replies.
 pub const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 /// Longest ciphertext of a secret of 32 bytes that is taken; KMS's are about 200 bytes.
-pub const MAX_CIPHERTEXT: usize = 1008;
+pub const MAX_CIPHERTEXT: usize = 988;
 
 /// What a secret that KMS guards is for. One made for one purpose opens for no other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

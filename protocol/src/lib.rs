@@ -11,6 +11,7 @@ pub mod document;
 pub mod envelope;
 pub mod frame;
 pub mod kms;
+pub mod layers;
 pub mod message;
 pub mod parent;
 pub mod program;

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | enclave | the parent | what a party sends, and what it is answered: the channel, which the parent can't read |
 //! | agreement | the enclave, once, before anything else | the parent sends a `u32` length and the canonical form |
-//! | store | the enclave | a sealed record; the parent answers with its epoch, a `u64`, when it is stored |
+//! | store | the enclave | a `u32` length and a sealed record, or the head of a boot's records; the parent answers with its epoch, a `u64`, when it is stored |
 //! | log | the enclave | log records, in bursts, on the agreement's quantum |
 //! | kms | the enclave | a byte of length and KMS's host name, once; from there on bytes to and from that host, port 443: TLS, which the parent can't read |
 //! | sign | the enclave | a `u16` length and what to sign; the parent answers with a `u16` length and the signature: see [`kms`](crate::kms) |
@@ -13,7 +13,8 @@
 
 use crate::digest::Sha384;
 use crate::frame::Kind;
-use crate::record::{RECORD_BYTES, public_header};
+use crate::layers::Head;
+use crate::record::public_header;
 
 /// A service, and where it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,14 +84,18 @@ pub struct Place {
     pub agreement: Sha384,
     /// The boot.
     pub boot: [u8; 32],
-    /// Counts from 1 in a boot.
+    /// Counts from 1 in a boot; 0 is its head.
     pub epoch: u64,
 }
 
 impl Place {
-    /// Of a record; `None` where the bytes are none. That they were sealed by an enclave can't be told here.
-    pub fn of(record: &[u8; RECORD_BYTES]) -> Option<Self> {
-        let (agreement, boot, epoch) = public_header(record)?;
+    /// Of a record or a head; `None` where the bytes are none. That they were sealed by an enclave can't be told here.
+    pub fn of(stored: &[u8]) -> Option<Self> {
+        if let Ok(head) = Head::read(stored) {
+            let (agreement, boot) = head.of();
+            return Some(Self { agreement, boot, epoch: 0 });
+        }
+        let (agreement, boot, epoch) = public_header(stored.try_into().ok()?)?;
         Some(Self { agreement, boot, epoch })
     }
 }

@@ -8,7 +8,7 @@
 //! 16      48     digest of the agreement
 //! 64      32     boot id
 //! 96      8      epoch: 1 for a boot's first record, then one more each
-//! 104     48     digest of the record before; zeros for the first
+//! 104     48     digest of the record before; for the first of the head (`layers`), or zeros where a boot has none
 //! 152     344    content, sealed
 //! 496     16     tag
 //! ```
@@ -108,9 +108,16 @@ pub struct Sealer {
 
 impl Sealer {
     /// A sealer with a fresh random key of this boot.
-    pub fn new(key: &Secret<[u8; 32]>, agreement: Sha384, boot: [u8; 32]) -> Option<Self> {
+    ///
+    /// `head` is the digest of the boot's head, or zeros where it has none.
+    pub fn new(
+        key: &Secret<[u8; 32]>,
+        agreement: Sha384,
+        boot: [u8; 32],
+        head: Sha384,
+    ) -> Option<Self> {
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.expose()).ok()?);
-        Some(Self { key, agreement, boot, epoch: 0, previous: Sha384([0; 48]) })
+        Some(Self { key, agreement, boot, epoch: 0, previous: head })
     }
 
     /// Seals the next record; `None` if the cipher fails, which it does for no input of this size.
@@ -170,33 +177,87 @@ pub(crate) fn public_header(record: &[u8; RECORD_BYTES]) -> Option<(Sha384, [u8;
     known.then_some((Sha384(*agreement), *boot, u64::from_le_bytes(*epoch)))
 }
 
+/// Why a record is not the next one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RecordRefused {
+    /// It is cut, or longer, or of another version.
+    #[error("these bytes are no record: are they whole, and of this version?")]
+    Form,
+    /// It is another agreement's.
+    #[error("the record is of another agreement")]
+    Agreement,
+    /// It is another boot's.
+    #[error("the record is of another boot")]
+    Boot,
+    /// It is not the one that follows.
+    #[error("the record's epoch does not follow the one before")]
+    Epoch,
+    /// It follows another record than the one before.
+    #[error("the record follows another one than that before it")]
+    Previous,
+    /// It was changed, or another key sealed it.
+    #[error("the record was changed, or sealed under another key")]
+    Sealed,
+    /// What was sealed is no record. Only a broken enclave writes one.
+    #[error("what is sealed is no record")]
+    Content,
+}
+
 /// Opens the records of one boot, in order, from the first: any other record is refused.
 pub struct Opener(Sealer);
 
 impl Opener {
     /// An opener for the records of a boot.
-    pub fn new(key: &Secret<[u8; 32]>, agreement: Sha384, boot: [u8; 32]) -> Option<Self> {
-        Sealer::new(key, agreement, boot).map(Self)
+    pub fn new(
+        key: &Secret<[u8; 32]>,
+        agreement: Sha384,
+        boot: [u8; 32],
+        head: Sha384,
+    ) -> Option<Self> {
+        Sealer::new(key, agreement, boot, head).map(Self)
     }
 
-    /// Opens the next record; `None` where it is not that one.
-    pub fn open(&mut self, sealed: &[u8]) -> Option<Record> {
+    /// Opens the next record.
+    ///
+    /// # Errors
+    /// [`RecordRefused`] tells why it is not that one. Then the same record is still the next.
+    pub fn open(&mut self, sealed: &[u8]) -> Result<Record, RecordRefused> {
         let Opener(state) = self;
-        let (header, content) = sealed.split_first_chunk::<HEADER>()?;
+        let sealed: &[u8; RECORD_BYTES] = sealed.try_into().map_err(|_| RecordRefused::Form)?;
+        let (agreement, boot, epoch) = public_header(sealed).ok_or(RecordRefused::Form)?;
+        if agreement != state.agreement {
+            return Err(RecordRefused::Agreement);
+        }
+        if boot != state.boot {
+            return Err(RecordRefused::Boot);
+        }
+        if Some(epoch) != state.epoch.checked_add(1) {
+            return Err(RecordRefused::Epoch);
+        }
+        let (header, content) = sealed.split_first_chunk::<HEADER>().ok_or(RecordRefused::Form)?;
         let mut next = state.header();
-        let epoch = state.epoch.checked_add(1)?;
         next[96..104].copy_from_slice(&epoch.to_le_bytes());
-        if *header != next || content.len() != CONTENT + TAG {
-            return None;
+        if *header != next {
+            return Err(RecordRefused::Previous);
         }
         let mut content = content.to_vec();
-        let content = state.key.open_in_place(nonce(epoch), Aad::from(next), &mut content).ok()?;
+        let content = state
+            .key
+            .open_in_place(nonce(epoch), Aad::from(next), &mut content)
+            .map_err(|_| RecordRefused::Sealed)?;
+        let record = Self::content(content).ok_or(RecordRefused::Content)?;
+        state.epoch = epoch;
+        state.previous = tagged(Domain::Record, &[sealed]);
+        Ok(record)
+    }
+
+    fn content(content: &[u8]) -> Option<Record> {
         let wire_bytes = content.get(..WIRE)?;
         if content.get(WIRE..)?.iter().any(|&byte| byte != 0) {
             return None;
         }
         let wire: Wire = bytes::decode::<_, CONTENT>(wire_bytes)?;
-        let record = Record {
+        Some(Record {
             event: *EVENTS.get(usize::from(wire.event))?,
             party: wire.party,
             request: RequestId(wire.request),
@@ -204,10 +265,7 @@ impl Opener {
             program: Sha384(wire.program),
             rows: wire.rows,
             counters: wire.counters,
-        };
-        state.epoch = epoch;
-        state.previous = tagged(Domain::Record, &[sealed]);
-        Some(record)
+        })
     }
 }
 

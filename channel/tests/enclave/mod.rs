@@ -16,7 +16,12 @@ pub(crate) fn soon() -> Instant {
 pub(crate) struct Module(pub(crate) &'static [u8]);
 
 impl Attester for Module {
-    fn document(&self, user_data: &Sha384, nonce: &[u8; 32]) -> Result<Vec<u8>, NoDocument> {
+    fn document_for(
+        &self,
+        user_data: &Sha384,
+        nonce: &[u8; 32],
+        _: Option<&[u8]>,
+    ) -> Result<Vec<u8>, NoDocument> {
         Ok([self.0, &user_data.0, nonce].concat())
     }
 }

@@ -2,11 +2,15 @@
 
 use proptest::prelude::*;
 use protocol::Code;
+use protocol::Sha384;
 use protocol::message::Counters;
-use protocol::record::{Event, Opener};
+use protocol::record::{Event, Opener, RecordRefused};
 use std::collections::{HashMap, HashSet};
 
 use crate::world::*;
+
+/// What the first record of a boot without layers names as the one before.
+const HEADLESS: Sha384 = Sha384([0; 48]);
 
 #[test]
 fn the_third_call_of_bob_is_refused() {
@@ -105,7 +109,8 @@ fn records_are_a_chain_that_tells_what_happened() {
     // the second draw of this boot's entropy: see `Counting`
     let key = engine::Secret::new([2; 32]);
     let open = |order: &[usize]| {
-        let mut opener = Opener::new(&key, enclave.agreement.digest(), enclave.boot.id()).unwrap();
+        let mut opener =
+            Opener::new(&key, enclave.agreement.digest(), enclave.boot.id(), HEADLESS).unwrap();
         let all: Vec<_> = order.iter().map(|&n| opener.open(&records[n].1)).collect();
         all
     };
@@ -123,16 +128,42 @@ fn records_are_a_chain_that_tells_what_happened() {
     );
     assert_eq!(told[4].counters.score_calls, 0);
     assert_eq!(told[4].program, protocol::commitment(&SALT, &program_bytes(1.0)));
-    assert!(open(&[1])[0].is_none(), "a record is not the first one");
-    assert!(open(&[0, 2])[1].is_none(), "a record was left out");
-    assert!(open(&[0, 0])[1].is_none(), "a record came twice");
-    let mut opener = Opener::new(&key, enclave.agreement.digest(), [0; 32]).unwrap();
-    assert!(opener.open(&records[0].1).is_none(), "another boot");
-    for place in [0, 9, 20, 70, 100, 120, 152, 300, 496, 511] {
+    assert_eq!(open(&[1])[0], Err(RecordRefused::Epoch), "a record is not the first one");
+    assert_eq!(open(&[0, 2])[1], Err(RecordRefused::Epoch), "a record was left out");
+    assert_eq!(open(&[0, 0])[1], Err(RecordRefused::Epoch), "a record came twice");
+    let mut opener = Opener::new(&key, enclave.agreement.digest(), [0; 32], HEADLESS).unwrap();
+    assert_eq!(opener.open(&records[0].1), Err(RecordRefused::Boot));
+    let mut opener = Opener::new(&key, Sha384([0; 48]), enclave.boot.id(), HEADLESS).unwrap();
+    assert_eq!(opener.open(&records[0].1), Err(RecordRefused::Agreement));
+    let mut opener =
+        Opener::new(&key, enclave.agreement.digest(), enclave.boot.id(), Sha384([1; 48])).unwrap();
+    assert_eq!(opener.open(&records[0].1), Err(RecordRefused::Previous), "under another head");
+    let other = engine::Secret::new([7; 32]);
+    let mut opener =
+        Opener::new(&other, enclave.agreement.digest(), enclave.boot.id(), HEADLESS).unwrap();
+    assert_eq!(opener.open(&records[0].1), Err(RecordRefused::Sealed), "under another key");
+    let mut opener =
+        Opener::new(&key, enclave.agreement.digest(), enclave.boot.id(), HEADLESS).unwrap();
+    for cut in 0..512 {
+        assert_eq!(opener.open(&records[0].1[..cut]), Err(RecordRefused::Form), "{cut}");
+    }
+    for (place, why) in [
+        (0, RecordRefused::Form),
+        (9, RecordRefused::Form),
+        (20, RecordRefused::Agreement),
+        (70, RecordRefused::Boot),
+        (100, RecordRefused::Epoch),
+        (120, RecordRefused::Previous),
+        (152, RecordRefused::Sealed),
+        (300, RecordRefused::Sealed),
+        (496, RecordRefused::Sealed),
+        (511, RecordRefused::Sealed),
+    ] {
         let mut damaged = records[0].1.clone();
         damaged[place] ^= 1;
-        let mut opener = Opener::new(&key, enclave.agreement.digest(), enclave.boot.id()).unwrap();
-        assert!(opener.open(&damaged).is_none(), "byte {place}");
+        let mut opener =
+            Opener::new(&key, enclave.agreement.digest(), enclave.boot.id(), HEADLESS).unwrap();
+        assert_eq!(opener.open(&damaged), Err(why), "byte {place}");
     }
     assert_eq!(records.iter().map(|(_, record)| record.len()).collect::<HashSet<_>>().len(), 1);
 }

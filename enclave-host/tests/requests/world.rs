@@ -178,7 +178,8 @@ impl Enclave {
         let agreement = Arc::new(Agreement::new(terms).unwrap());
         let boot = Arc::new(Boot::new(&mut Counting(seed)).unwrap());
         let store = TestStore { records: Rc::default(), mood: Rc::new(RefCell::new(Mood::Stores)) };
-        let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), store.clone(), trial)?;
+        let core =
+            Core::new(Arc::clone(&agreement), Arc::clone(&boot), store.clone(), None, trial)?;
         Ok(Self { agreement, boot, store, core, now: None })
     }
 

@@ -36,7 +36,12 @@ impl Store for Kept {
 struct Module;
 
 impl Attester for Module {
-    fn document(&self, user_data: &Sha384, nonce: &[u8; 32]) -> Result<Vec<u8>, NoDocument> {
+    fn document_for(
+        &self,
+        user_data: &Sha384,
+        nonce: &[u8; 32],
+        _: Option<&[u8]>,
+    ) -> Result<Vec<u8>, NoDocument> {
         Ok([user_data.0.as_slice(), nonce].concat())
     }
 }
@@ -91,8 +96,9 @@ fn start(mut parts: AgreementParts, pace: impl Pace + 'static) -> Served {
     let agreement = Arc::new(Agreement::new(parts).unwrap());
     let boot = Arc::new(Boot::new(&mut Counting(0)).unwrap());
     let stored = Kept::default();
-    let core =
-        Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone(), NoTrial).ok().unwrap();
+    let core = Core::new(Arc::clone(&agreement), Arc::clone(&boot), stored.clone(), None, NoTrial)
+        .ok()
+        .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let served = Served {
         address: listener.local_addr().unwrap(),

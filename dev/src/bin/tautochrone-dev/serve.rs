@@ -5,6 +5,7 @@ use channel::Proof;
 use clap::Args;
 use client::identity::Identity;
 use dev::enclave::{Enclave, serve_behind};
+use enclave_host::keys::Keys;
 use protocol::agreement::Authentication;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             let _ = say(&format!("{}\n", parent.display()));
             Ok(())
         };
-        let stopped = serve_behind(parent, Arc::new(agreement), proofs, ready);
+        let stopped = serve_behind(parent, Arc::new(agreement), Keys::Given(proofs), ready);
         return Err(stopped.map_or_else(failed, failed));
     }
     let store = arguments.store.clone();
