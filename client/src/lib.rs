@@ -10,5 +10,6 @@ pub mod data;
 pub mod enclave;
 pub mod hex;
 pub mod identity;
+pub mod policy;
 pub mod provisioned;
 pub mod rule;

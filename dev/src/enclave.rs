@@ -2,15 +2,16 @@
 
 use crate::nsm::{Chain, Module};
 use channel::{ChannelError, Parties, Proof};
-use enclave_host::keys::Keys;
+use enclave_host::keys::{Keys, NotProvisioned, Provisioned, provision};
 use enclave_host::lockdown::Outward;
 use enclave_host::log::Log;
 use enclave_host::measured::{self, NotMeasured};
 use enclave_host::pace::{Agreed, NoTrial, Pace, Timed, Trial};
+use enclave_host::parent::RemoteStore;
 use enclave_host::serve::{Host, serve};
 use enclave_host::sockets::OverUnix;
 use enclave_host::start::{Outside, Stopped, run};
-use enclave_host::world::{Clock, NoEntropy, NotStored, Store};
+use enclave_host::world::{Clock, Connect, NoEntropy, NotStored, Store};
 use enclave_host::{Boot, Core, StartError};
 use protocol::Sha384;
 use protocol::agreement::{Agreement, Image};
@@ -53,6 +54,9 @@ pub enum EnclaveError {
     /// The host refuses the agreement.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A party's keys are not there.
+    #[error(transparent)]
+    Keys(#[from] NotProvisioned),
     /// The agreement is about another image.
     #[error(
         "the agreement is about another image: under [image], write mode = \"prebuilt\" and for pcr0, pcr1 and pcr2 the digits d0, d1 and d2, 48 times each"
@@ -106,6 +110,43 @@ impl Enclave {
     ) -> Result<Self, EnclaveError> {
         let log = Arc::new(Log::new(agreement.terms().replies));
         Self::start_at(Unpaced, NoTrial, log, agreement, proofs, "127.0.0.1:0", None)
+    }
+
+    /// Starts one whose keys come from KMS and whose records go to the parent's store, both reached as a real enclave
+    /// reaches them; but not locked down, and in this process.
+    ///
+    /// # Errors
+    /// See [`EnclaveError`].
+    pub fn start_asking<C>(
+        agreement: Arc<Agreement>,
+        module: Arc<Module>,
+        parent: C,
+        kms_roots: &[&str],
+        listen: &str,
+    ) -> Result<Self, EnclaveError>
+    where
+        C: Connect + Clone + 'static,
+        C::Stream: Send,
+    {
+        channel::prepare()?;
+        measured::bind(&*module, &agreement)?;
+        let root = module.root().map_err(|_| EnclaveError::Crypto)?;
+        let root_pem = module.root_pem().to_owned();
+        let boot = Arc::new(Boot::new(&mut &*module)?);
+        let keys = Keys::Kms(kms_roots);
+        let Provisioned { proofs, head } = provision(&*module, &parent, keys, &agreement, &boot)?;
+        let replies = agreement.terms().replies;
+        let store = RemoteStore::new(parent);
+        let (agreed, trial) = (Arc::clone(&agreement), Timed::new(replies));
+        let core = Core::new(agreed, Arc::clone(&boot), store, head.as_deref(), trial)?;
+        let parties = Parties::new(proofs)?;
+        let listener = TcpListener::bind(listen)?;
+        let address = listener.local_addr()?;
+        let (pace, log) = (Agreed::new(replies), Arc::new(Log::new(replies)));
+        let clock = SystemClock;
+        let host = Host { agreement, boot, core, parties, attester: module, clock, pace, log };
+        thread::spawn(move || serve(&listener, host));
+        Ok(Self { address, root, root_pem, stored: Kept::default() })
     }
 
     fn start_at(
@@ -189,7 +230,10 @@ pub fn serve_behind(
 }
 
 /// A module that measured the development image, and no agreement yet.
-fn module() -> Result<Module, EnclaveError> {
+///
+/// # Errors
+/// [`EnclaveError::Crypto`].
+pub fn module() -> Result<Module, EnclaveError> {
     let Image::Prebuilt { pcr0, pcr1, pcr2 } = IMAGE else { return Err(EnclaveError::Image) };
     let pcrs = [(0, pcr0), (1, pcr1), (2, pcr2), (16, Sha384([0; 48]))];
     Module::new(Chain::Good, pcrs, OffsetDateTime::now_utc()).map_err(|_| EnclaveError::Crypto)

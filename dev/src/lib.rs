@@ -6,5 +6,6 @@
 
 pub mod enclave;
 pub mod envelope;
+pub mod kms;
 pub mod network;
 pub mod nsm;

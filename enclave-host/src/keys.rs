@@ -28,11 +28,11 @@ pub enum Keys<'a> {
 }
 
 /// What a boot serves with.
-pub(crate) struct Provisioned {
+pub struct Provisioned {
     /// How each party proves who it is.
-    pub(crate) proofs: Vec<Proof>,
+    pub proofs: Vec<Proof>,
     /// The head of the records; none where no party has a key in KMS.
-    pub(crate) head: Option<Vec<u8>>,
+    pub head: Option<Vec<u8>>,
 }
 
 /// Why a party's keys are not there.
@@ -68,7 +68,10 @@ pub enum NoKey {
 }
 
 /// Asks for all keys of an agreement.
-pub(crate) fn provision<N: Attester, C: Connect>(
+///
+/// # Errors
+/// For the first party whose keys are not there.
+pub fn provision<N: Attester, C: Connect>(
     module: &N,
     parent: &C,
     keys: Keys<'_>,

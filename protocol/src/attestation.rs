@@ -60,6 +60,11 @@ impl<'a> Document<'a> {
         UnixTime::since_unix_epoch(Duration::from_millis(self.claims.timestamp))
     }
 
+    /// PCR0 as the document says it, for a verifier that has no expectation of its own, as KMS: its policies have.
+    pub fn pcr0(&self) -> Option<crate::Sha384> {
+        self.claims.pcrs.get(&0).copied()
+    }
+
     /// Verifies the document.
     ///
     /// # Errors

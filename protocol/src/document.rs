@@ -83,6 +83,17 @@ impl<A: Attester> Attester for &A {
     }
 }
 
+impl<A: Attester> Attester for std::sync::Arc<A> {
+    fn document_for(
+        &self,
+        user_data: &Sha384,
+        nonce: &[u8; NONCE_BYTES],
+        public_key: Option<&[u8]>,
+    ) -> Result<Vec<u8>, NoDocument> {
+        A::document_for(self, user_data, nonce, public_key)
+    }
+}
+
 /// Judges documents: roots, measurements and time are the verifier's own affair.
 pub trait Verifier {
     /// Accepts a document that an enclave of the agreement's image made for this.
