@@ -14,6 +14,7 @@ mod failure;
 mod give;
 mod identity;
 mod inspect;
+mod kms;
 mod load;
 mod options;
 mod parent;
@@ -63,6 +64,7 @@ enum Command {
     Attest(attest::Arguments),
     Receipt(receipt::Arguments),
     Identity(identity::Arguments),
+    Kms(kms::Arguments),
     Model(submit::Arguments),
     Data(remote_score::Arguments),
     Status(status::Arguments),
@@ -135,6 +137,7 @@ fn run(world: &World) -> Result<(), Failure> {
         Command::Attest(arguments) => attest::run(&arguments, &world.root),
         Command::Receipt(arguments) => receipt::run(&arguments, &world.root),
         Command::Identity(arguments) => identity::run(&arguments),
+        Command::Kms(arguments) => kms::run(&arguments),
         Command::Model(arguments) => submit::run(&arguments, &world.root),
         Command::Data(arguments) => remote_score::run(&arguments, &world.root),
         Command::Status(arguments) => status::run(&arguments, &world.root),

@@ -13,3 +13,4 @@ pub mod identity;
 pub mod policy;
 pub mod provisioned;
 pub mod rule;
+pub mod wrap;

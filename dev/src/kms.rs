@@ -15,6 +15,7 @@ use protocol::attestation::Root;
 use protocol::{Sha256, sha256};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -152,6 +153,11 @@ impl Kms {
     /// Trusts the documents of one more root.
     pub fn trust(&self, root: Root) {
         self.state().trust(root);
+    }
+
+    /// Trusts the documents of the root in a file (PEM), which is read with each document.
+    pub fn trust_file(&self, path: &Path) {
+        self.state().trust_file(path);
     }
 
     /// What was asked so far.

@@ -6,8 +6,10 @@ use crate::blobs::Blobs;
 use crate::journal::Lines;
 use crate::metrics::Metrics;
 use crate::relay::Relay;
+use crate::sign::Signer;
 use crate::web::Web;
-use crate::{agreement, journal, store};
+use crate::wrapped::Wrapped;
+use crate::{agreement, journal, kms, sign, store, wrapped};
 use clap::Parser;
 use protocol::agreement::{Agreement, MAX_BYTES};
 use protocol::parent::Service;
@@ -24,7 +26,8 @@ use std::time::Duration;
 /// Relay parties to an enclave, keep its sealed records, show its metrics
 ///
 /// Runs on the machine around the enclave, and is trusted with nothing: the channels that it relays end in the enclave, the
-/// records are sealed, and what it is told is public. It can withhold service, and no more. Stops on SIGTERM or ctrl-c:
+/// records are sealed, and what it is told is public. It carries the enclave's questions to KMS and signs them, with credentials
+/// from the environment or of the machine's role, which open no key without the enclave's document. It can withhold service, and no more. Stops on SIGTERM or ctrl-c:
 /// takes no further connection, and lets those that are open end.
 #[derive(Parser)]
 #[command(name = "tautochrone parent", version)]
@@ -44,6 +47,14 @@ struct Arguments {
     /// The agreement for a prebuilt image: the canonical form, as `tautochrone agreement digest --canonical` writes it
     #[arg(long, value_name = "FILE")]
     agreement: Option<PathBuf>,
+
+    /// The wrapped pre-shared keys of parties: a folder of files of `tautochrone identity wrap`
+    #[arg(long, value_name = "FOLDER")]
+    wrapped: Option<PathBuf>,
+
+    /// What stands in for KMS: `tautochrone-dev kms` [default: KMS of each key's region]
+    #[arg(long, value_name = "HOST:PORT")]
+    kms: Option<String>,
 
     /// Where /metrics and /health are
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9090")]
@@ -106,6 +117,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         let what = what.to_owned();
         move |error: io::Error| failed(format!("{what}: {error}: is it taken, or not there?"))
     };
+    let wrapped = match &arguments.wrapped {
+        Some(folder) => wrapped::read(folder)
+            .map_err(|error| Failure { text: format!("{}: {error}", folder.display()), code: 2 })?,
+        None => Wrapped::new(),
+    };
     let blobs = Blobs::open(&arguments.store)
         .map_err(|error| failed(format!("{}: {error}", arguments.store)))?;
     let lines: Lines = match &arguments.log {
@@ -124,6 +140,18 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         let agreements = listen(Service::Agreement)?;
         thread::spawn(move || agreement::serve(&agreements, &canonical));
     }
+    let (questions, signatures) = (listen(Service::Kms)?, listen(Service::Sign)?);
+    let wrapped_keys = listen(Service::Wrapped)?;
+    let signer = Signer::new().map_err(failed)?;
+    thread::spawn(move || wrapped::serve(&wrapped_keys, &wrapped));
+    thread::spawn({
+        let (metrics, kms) = (Arc::clone(&metrics), arguments.kms.clone());
+        move || kms::serve(&questions, kms, metrics)
+    });
+    thread::spawn({
+        let metrics = Arc::clone(&metrics);
+        move || sign::serve(&signatures, &signer, &metrics)
+    });
     thread::spawn({
         let metrics = Arc::clone(&metrics);
         move || store::serve(&stores, Arc::new(Mutex::new(blobs)), metrics)

@@ -43,6 +43,12 @@ pub struct Metrics {
     pub stored: Number,
     /// Records that were not.
     pub not_stored: Number,
+    /// Connections to KMS.
+    pub kms: Number,
+    /// Questions to KMS that were signed.
+    pub signed: Number,
+    /// Those that were not.
+    pub not_signed: Number,
     /// Boots.
     pub boots: Number,
     /// Parties that proved themselves.
@@ -90,6 +96,9 @@ impl Metrics {
             ("bytes_out_total", "Bytes from the enclave.", &self.bytes_out),
             ("records_stored_total", "Sealed records that were stored.", &self.stored),
             ("records_not_stored_total", "Sealed records that were not.", &self.not_stored),
+            ("kms_connections_total", "Connections of the enclave to KMS.", &self.kms),
+            ("kms_signed_total", "Questions to KMS that were signed.", &self.signed),
+            ("kms_not_signed_total", "Questions to KMS that were not.", &self.not_signed),
             ("boots_total", "Boots of the enclave.", &self.boots),
             ("conversations_total", "Parties that proved themselves.", &self.conversations),
             ("events_dropped_total", "Events that found no room.", &self.dropped),

@@ -122,7 +122,7 @@ impl Relay {
 }
 
 /// Carries one direction to its end, and ends the other side's: how many bytes.
-fn copy(from: &mut Stream, to: &mut Stream) -> u64 {
+pub(crate) fn copy(from: &mut Stream, to: &mut Stream) -> u64 {
     let mut buffer = vec![0; CARRIED];
     let mut carried = 0;
     loop {

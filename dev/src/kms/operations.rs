@@ -9,8 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use engine::Secret;
 use protocol::attestation::{Document, Measurements, Root, UnixTime};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Longest plaintext.
@@ -24,6 +27,7 @@ pub(super) struct State {
     account: String,
     regions: Vec<String>,
     roots: Vec<Root>,
+    root_files: Vec<PathBuf>,
     principals: BTreeMap<String, (Credentials, String)>,
     keys: BTreeMap<String, Key>,
     fault: Option<Fault>,
@@ -55,6 +59,7 @@ impl State {
             account: account.to_owned(),
             regions: regions.iter().map(|&region| region.to_owned()).collect(),
             roots,
+            root_files: Vec::new(),
             principals: BTreeMap::new(),
             keys: BTreeMap::new(),
             fault: None,
@@ -77,6 +82,10 @@ impl State {
 
     pub(super) fn trust(&mut self, root: Root) {
         self.roots.push(root);
+    }
+
+    pub(super) fn trust_file(&mut self, path: &Path) {
+        self.root_files.push(path.to_path_buf());
     }
 
     pub(super) fn calls(&self) -> &[Call] {
@@ -276,7 +285,12 @@ impl State {
         let document = bytes(recipient, "AttestationDocument")?;
         let later = if self.fault == Some(Fault::Expired) { LATER } else { Duration::ZERO };
         let at = UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs()) + later);
-        let found = self.roots.iter().find_map(|root| {
+        let files = self.root_files.iter().filter_map(|path| {
+            let pem = std::fs::read(path).ok()?;
+            Root::other(&CertificateDer::from_pem_slice(&pem).ok()?).ok()
+        });
+        let roots: Vec<Root> = self.roots.iter().cloned().chain(files).collect();
+        let found = roots.iter().find_map(|root| {
             let document = Document::read(&document).ok()?;
             let zero = document.pcr0()?;
             let expected = Measurements::new([(0, zero)]).ok()?;

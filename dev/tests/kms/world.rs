@@ -43,6 +43,9 @@ enum Signing {
     MoreHeaders,
 }
 
+/// Epochs and what was stored.
+type Stored = Vec<(u64, Vec<u8>)>;
+
 /// The parent.
 #[derive(Clone)]
 pub(crate) struct Outside {
@@ -50,7 +53,7 @@ pub(crate) struct Outside {
     signing: Signing,
     credentials: Credentials,
     wrapped: Arc<Mutex<BTreeMap<[u8; 32], Vec<u8>>>>,
-    stored: Arc<Mutex<Vec<(u64, Vec<u8>)>>>,
+    stored: Arc<Mutex<Stored>>,
 }
 
 pub(crate) struct World {
@@ -351,7 +354,7 @@ impl World {
         calls.map(|call| call.operation).collect()
     }
 
-    pub(crate) fn stored(&self) -> Vec<(u64, Vec<u8>)> {
+    pub(crate) fn stored(&self) -> Stored {
         self.outside.stored.lock().unwrap().clone()
     }
 }

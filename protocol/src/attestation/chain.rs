@@ -35,6 +35,11 @@ impl Root {
         let anchor = anchor_from_trusted_cert(&der).map_err(|_| RootError)?;
         Ok(Self(anchor.to_owned()))
     }
+
+    /// Whether it is that of all Nitro enclaves.
+    pub fn is_aws(&self) -> bool {
+        Self::aws().is_ok_and(|aws| aws.0 == self.0)
+    }
 }
 
 /// The signer's key, if its certificate leads to the root.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod kms;
 mod local;
 mod serve;
 
@@ -53,6 +54,7 @@ struct Cli {
 enum Command {
     Demo(demo::Arguments),
     Enclave(serve::Arguments),
+    Kms(kms::Arguments),
     /// Run the untrusted machine around an enclave: `tautochrone-dev parent --help`
     #[command(disable_help_flag = true)]
     Parent {
@@ -82,6 +84,14 @@ fn failed(what: impl Display) -> Failure {
 }
 
 fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // `kms` alone serves one, here; what a party prints for its key is a command of `tautochrone`
+    if arguments.starts_with(&["kms".into(), "policy".into()]) {
+        return match trusted(None) {
+            Ok(root) => client::command::main(&World { root, arguments }),
+            Err(failure) => told(&failure),
+        };
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // the help and the version, which are no errors
@@ -98,6 +108,7 @@ fn main() -> ExitCode {
     let done = match (cli.command, cli.root) {
         (Command::Demo(arguments), None) => demo::run(&arguments).and_then(|report| say(&report)),
         (Command::Enclave(arguments), None) => serve::run(&arguments),
+        (Command::Kms(arguments), None) => kms::run(&arguments),
         (Command::Parent { arguments }, None) => {
             let program = OsString::from("tautochrone-dev parent");
             return parent::command::main(std::iter::once(program).chain(arguments));

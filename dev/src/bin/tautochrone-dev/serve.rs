@@ -6,8 +6,11 @@ use clap::Args;
 use client::identity::Identity;
 use dev::enclave::{Enclave, serve_behind};
 use enclave_host::keys::Keys;
-use protocol::agreement::Authentication;
-use std::path::PathBuf;
+use protocol::agreement::{Agreement, Authentication, KmsRoot};
+use protocol::sha256;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Serve an agreement from a development enclave
@@ -42,6 +45,10 @@ pub(crate) struct Arguments {
     )]
     listen: String,
 
+    /// Ask KMS for the parties' keys, behind a parent: the root (PEM) of its certificate, as `tautochrone-dev kms` writes it
+    #[arg(long, value_name = "PEM", requires = "parent", conflicts_with = "identity")]
+    kms_root: Option<PathBuf>,
+
     /// Serve behind `tautochrone parent`, over Unix sockets in its folder, locked down as a real enclave is
     #[arg(long, value_name = "FOLDER", conflicts_with = "store")]
     parent: Option<PathBuf>,
@@ -51,31 +58,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = &arguments.agreement;
     let agreement = client::agreement::read(path)
         .map_err(|error| refused(format!("{}: {error}", path.display())))?;
-    let mut keys: Vec<Option<Proof>> = agreement
-        .terms()
-        .parties
-        .iter()
-        .map(|party| match party.authentication {
-            Authentication::Psk { .. } => None,
-            Authentication::Tls { key_sha256 } => Some(Proof::Pinned(key_sha256)),
-        })
-        .collect();
-    for file in &arguments.identity {
-        let about = |what: &dyn std::fmt::Display| refused(format!("{}: {what}", file.display()));
-        let identity = Identity::read(file).map_err(|error| about(&error))?;
-        let party = identity.party(&agreement).map_err(|error| about(&error))?;
-        if let Some(psk) = identity.psk(&agreement, party) {
-            keys[usize::from(party)] = Some(psk.into());
-        }
-    }
-    let missing = keys.iter().position(Option::is_none);
-    if let Some(party) = missing {
-        return Err(refused(format!(
-            "{}: give --identity of every party with a pre-shared key",
-            agreement.terms().parties[party].name
-        )));
-    }
-    let proofs = keys.into_iter().flatten().collect();
+    let root = match &arguments.kms_root {
+        Some(path) => Some(kms_root(path, &agreement)?),
+        None => None,
+    };
     if let Some(parent) = &arguments.parent {
         let ready = |root: &str| {
             std::fs::write(&arguments.root, root)?;
@@ -83,9 +69,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             let _ = say(&format!("{}\n", parent.display()));
             Ok(())
         };
-        let stopped = serve_behind(parent, Arc::new(agreement), Keys::Given(proofs), ready);
+        let roots = root.as_deref().map(|root| [root]);
+        let keys = match &roots {
+            Some(roots) => Keys::Kms(roots),
+            None => Keys::Given(given(&agreement, &arguments.identity)?),
+        };
+        let stopped = serve_behind(parent, Arc::new(agreement), keys, ready);
         return Err(stopped.map_or_else(failed, failed));
     }
+    let proofs = given(&agreement, &arguments.identity)?;
     let store = arguments.store.clone();
     let enclave =
         Enclave::start(Arc::new(agreement), proofs, &arguments.listen, store).map_err(failed)?;
@@ -96,4 +88,49 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     loop {
         std::thread::park();
     }
+}
+
+/// How each party proves itself, from the identities of those with pre-shared keys.
+fn given(agreement: &Agreement, identities: &[PathBuf]) -> Result<Vec<Proof>, Failure> {
+    let mut keys: Vec<Option<Proof>> = agreement
+        .terms()
+        .parties
+        .iter()
+        .map(|party| match party.authentication {
+            Authentication::Psk { .. } => None,
+            Authentication::Tls { key_sha256 } => Some(Proof::Pinned(key_sha256)),
+        })
+        .collect();
+    for file in identities {
+        let about = |what: &dyn std::fmt::Display| refused(format!("{}: {what}", file.display()));
+        let identity = Identity::read(file).map_err(|error| about(&error))?;
+        let party = identity.party(agreement).map_err(|error| about(&error))?;
+        if let Some(psk) = identity.psk(agreement, party) {
+            keys[usize::from(party)] = Some(psk.into());
+        }
+    }
+    let missing = keys.iter().position(Option::is_none);
+    if let Some(party) = missing {
+        return Err(refused(format!(
+            "{}: give --identity of every party with a pre-shared key",
+            agreement.terms().parties[party].name
+        )));
+    }
+    Ok(keys.into_iter().flatten().collect())
+}
+
+/// The root in a file, which the agreement must name.
+fn kms_root(path: &Path, agreement: &Agreement) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| failed(format!("{}: can't be read ({error})", path.display())))?;
+    let certificate = CertificateDer::from_pem_slice(text.as_bytes())
+        .map_err(|_| refused(format!("{}: no certificate in PEM", path.display())))?;
+    let digest = sha256(&certificate);
+    if !agreement.terms().kms_roots.contains(&KmsRoot::Certificate(digest)) {
+        return Err(refused(format!(
+            "{}: the agreement does not name this root: write kms_roots = [\"sha256:{digest}\"]",
+            path.display()
+        )));
+    }
+    Ok(text)
 }
