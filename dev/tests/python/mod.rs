@@ -2,14 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
-
-/// Two tests of one process install once.
-static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// The environment that they are in; `None`, and a word, where they can't be installed.
 pub(crate) fn tools() -> Option<PathBuf> {
-    let _one = INSTALLING.lock().unwrap();
     let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/requirements.txt");
     let digest = protocol::sha256(&std::fs::read(&requirements).unwrap()).to_string();
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
