@@ -9,3 +9,4 @@ pub mod envelope;
 pub mod kms;
 pub mod network;
 pub mod nsm;
+pub mod outside;

@@ -22,6 +22,10 @@ fn the_third_call_is_refused_and_looks_like_the_others() {
     assert_eq!(report["equal_to_a_local_run"], true);
     assert_eq!(report["plaintext_seen"], false);
     // a submission, two calls and a refused one: a record of one size for each
+    // a pre-shared key and a layer for each of the two
+    assert_eq!(report["kms_answers"], 4);
+    assert_eq!(report["kms_refuses_another_agreement"], true);
+    assert_eq!(report["sealed_head"], 4096);
     let records = report["sealed_records"].as_array().unwrap();
     assert!(records.len() == 4 && records.iter().all(|size| *size == records[0]));
     let calls = report["network"]["calls"].as_array().unwrap();
@@ -37,10 +41,11 @@ fn the_text_says_what_each_saw_and_that_it_proves_nothing() {
     for said in [
         "Bob's call 3: refused",
         "  Alice         that her program was taken",
+        "  One letter of the agreement is another: KMS refuses",
         "  the operator  4 sealed records of 512 bytes each",
         "no piece of 16 bytes of model or rows",
         "yes, rounded to 4 decimals",
-        "it proves nothing",
+        "they prove nothing",
     ] {
         assert!(text.contains(said), "{said}\nis not in\n{text}");
     }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// The commands of a page, block by block.
 fn commands(page: &str) -> String {
-    let blocks = page.split("```sh\n").skip(1);
+    let blocks = page.split("```bash\n").skip(1);
     blocks.filter_map(|block| block.split("```").next()).collect::<Vec<_>>().join("\n")
 }
 

@@ -6,55 +6,28 @@ use channel::Psk;
 use client::enclave::Session;
 use client::policy::key_policy;
 use dev::enclave::{Enclave, EnclaveError, expected, module, now};
-use dev::kms::{Credentials, sign};
 use dev::nsm::{Chain, Module};
+use dev::outside::{Outside, Signing, Stored};
 use enclave_host::keys::NoKey;
 use enclave_host::kms::{Kms, KmsError};
-use enclave_host::world::Connect;
 use engine::{
     CompileOptions, LabelRule, Linear, LinearParts, Link, Model, Output, Precision, Profile,
     Schema, Secret, ShapeClass,
 };
 use protocol::agreement::*;
 use protocol::attestation::{Judge, Measurements};
-use protocol::kms::{KeyPlace, Signed, ToSign, context};
-use protocol::parent::Service;
+use protocol::kms::{KeyPlace, context};
 use protocol::{Sha256, Sha384, sha256};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Write};
+use std::collections::BTreeSet;
 use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/enclave";
 pub(crate) const ROOT: &str = "arn:aws:iam::111122223333:root";
 const BOOT: [u8; 32] = [0xb0; 32];
-
-/// How the parent signs.
-#[derive(Clone, Copy, PartialEq)]
-enum Signing {
-    Right,
-    Strangers,
-    AnotherBody,
-    MoreHeaders,
-}
-
-/// Epochs and what was stored.
-type Stored = Vec<(u64, Vec<u8>)>;
-
-/// The parent.
-#[derive(Clone)]
-pub(crate) struct Outside {
-    server: Arc<dev::kms::Kms>,
-    signing: Signing,
-    credentials: Credentials,
-    wrapped: Arc<Mutex<BTreeMap<[u8; 32], Vec<u8>>>>,
-    stored: Arc<Mutex<Stored>>,
-}
 
 pub(crate) struct World {
     pub(crate) server: Arc<dev::kms::Kms>,
@@ -171,19 +144,13 @@ impl World {
         server.trust(module.root().unwrap());
         let root: &'static str = Box::leak(server.root_pem().to_owned().into_boxed_str());
         let server = Arc::new(server);
-        let outside = Outside {
-            server: Arc::clone(&server),
-            signing: Signing::Right,
-            credentials: server.credentials(ROLE).unwrap(),
-            wrapped: Arc::default(),
-            stored: Arc::default(),
-        };
+        let outside = Outside::new(server.address(), server.credentials(ROLE).unwrap());
         let roots = Box::leak(Box::new([root]));
         let world = Self { server, agreement, psks, module, roots, outside };
         for party in 0..2 {
             world.put_policy(party, &world.policy(party));
             let (_, wrapped) = world.wrapped(party);
-            world.outside.wrapped.lock().unwrap().insert(world.id(party).0, wrapped);
+            world.outside.keep(world.id(party).0, wrapped);
         }
         world
     }
@@ -286,7 +253,7 @@ impl World {
 
     /// This world with the relay of another: its server's name is good, its root is not this one's.
     pub(crate) fn relayed_to(&self, other: &World) -> Self {
-        self.with(|world| world.outside.server = Arc::clone(&other.server))
+        self.with(|world| world.outside.kms = other.server.address())
     }
 
     pub(crate) fn signed_by_strangers(&self) -> Self {
@@ -355,7 +322,7 @@ impl World {
     }
 
     pub(crate) fn stored(&self) -> Stored {
-        self.outside.stored.lock().unwrap().clone()
+        self.outside.stored()
     }
 }
 
@@ -389,94 +356,5 @@ impl Started<'_> {
 
     pub(crate) fn boot(&self) -> [u8; 32] {
         self.session().boot()
-    }
-}
-
-impl Connect for Outside {
-    type Stream = UnixStream;
-
-    fn connect(&self, service: Service) -> io::Result<UnixStream> {
-        let (inside, outside) = UnixStream::pair()?;
-        let parent = self.clone();
-        // an enclave that is gone ends it
-        thread::spawn(move || parent.serve(service, outside));
-        Ok(inside)
-    }
-}
-
-impl Outside {
-    fn serve(&self, service: Service, mut stream: UnixStream) -> io::Result<()> {
-        match service {
-            Service::Kms => {
-                let mut length = [0];
-                stream.read_exact(&mut length)?;
-                let mut host = vec![0; length[0].into()];
-                stream.read_exact(&mut host)?;
-                let server = TcpStream::connect(self.server.address())?;
-                let (mut inward, mut from) = (stream.try_clone()?, server.try_clone()?);
-                let back = thread::spawn(move || {
-                    let _ = io::copy(&mut from, &mut inward);
-                    inward.shutdown(std::net::Shutdown::Both)
-                });
-                let mut server = server;
-                io::copy(&mut stream, &mut server)?;
-                server.shutdown(std::net::Shutdown::Write)?;
-                let _ = back.join();
-            }
-            Service::Sign => {
-                let mut length = [0; 2];
-                stream.read_exact(&mut length)?;
-                let mut asked = vec![0; u16::from_le_bytes(length).into()];
-                stream.read_exact(&mut asked)?;
-                let answer = self.sign(&ToSign::decode(&asked).unwrap());
-                stream.write_all(&(answer.len() as u16).to_le_bytes())?;
-                stream.write_all(&answer)?;
-            }
-            Service::Wrapped => {
-                let mut party = [0; 32];
-                stream.read_exact(&mut party)?;
-                let wrapped = self.wrapped.lock().unwrap().get(&party).cloned().unwrap_or_default();
-                stream.write_all(&(wrapped.len() as u16).to_le_bytes())?;
-                stream.write_all(&wrapped)?;
-            }
-            Service::Store => loop {
-                let mut length = [0; 4];
-                stream.read_exact(&mut length)?;
-                let mut record = vec![0; u32::from_le_bytes(length) as usize];
-                stream.read_exact(&mut record)?;
-                let place = protocol::parent::Place::of(&record).unwrap();
-                self.stored.lock().unwrap().push((place.epoch, record));
-                stream.write_all(&place.epoch.to_le_bytes())?;
-            },
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn sign(&self, asked: &ToSign) -> Vec<u8> {
-        let format =
-            time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
-        let date = time::OffsetDateTime::now_utc().format(format).unwrap();
-        let mut headers = BTreeMap::from([
-            ("content-type".to_owned(), protocol::kms::CONTENT_TYPE.to_owned()),
-            ("host".to_owned(), asked.host.clone()),
-            ("x-amz-date".to_owned(), date.clone()),
-            ("x-amz-target".to_owned(), asked.target.clone()),
-        ]);
-        let mut credentials = self.credentials.clone();
-        let mut body = asked.body.to_string();
-        match self.signing {
-            Signing::Right => {}
-            Signing::Strangers => credentials.access_key_id = "AKIAIOSFODNN7EXAMPLE".into(),
-            Signing::AnotherBody => body = "00".repeat(32),
-            Signing::MoreHeaders => _ = headers.insert("x-amz-zzz".into(), "1".into()),
-        }
-        let authorization = sign(&credentials, &asked.region, &headers, &body).unwrap();
-        if self.signing == Signing::MoreHeaders {
-            // a parent does not use our types
-            let text = |text: &str| [&(text.len() as u16).to_le_bytes(), text.as_bytes()].concat();
-            return [text(&date), text(""), text(&authorization)].concat();
-        }
-        Signed::new(&date, "", &authorization, asked).unwrap().encode()
     }
 }

@@ -1,18 +1,26 @@
 //! `tautochrone-dev demo`: Alice's model, Bob's rows, and an enclave between them, over sockets.
 
 use crate::{Failure, failed, refused};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use channel::{Channel, ChannelError, Psk, connect};
 use clap::Args;
 use client::data::{self, Limits, Selection, Values};
 use client::enclave::{Call, Scored, Session, SessionError};
-use dev::enclave::{Enclave, EnclaveError, IMAGE, expected, now};
+use client::policy::key_policy;
+use dev::enclave::{Enclave, EnclaveError, IMAGE, expected, module, now};
+use dev::kms::Kms;
 use dev::network::{Network, Turn};
+use dev::outside::Outside;
+use enclave_host::keys::{NoKey, NotProvisioned};
+use enclave_host::kms::{KmsError, Refusal};
 use engine::{
     Backend, CompileOptions, Evaluation, Program, RowValues, Rows, Scores, compile, evaluate,
 };
 use models::ImportOptions;
-use protocol::agreement::{Agreement, Authentication, Replies};
+use protocol::agreement::{Agreement, Authentication, KmsRoot, Party, PartyKey, Replies};
 use protocol::attestation::{Judge, Measurements, Root};
+use protocol::kms::{KeyPlace, Secret, context};
 use protocol::message::Counters;
 use protocol::{Code, sha256};
 use serde_json::{Value, json};
@@ -25,7 +33,8 @@ use std::time::{Duration, Instant};
 
 /// Alice's model, Bob's rows, an enclave between them, and what each of them saw
 ///
-/// Alice submits her model and Bob his rows to a development enclave, over TLS and through a network that takes notes.
+/// Each of them has a key in a development KMS, which releases their secrets by policy to an enclave of the agreed image
+/// under this agreement alone. Alice submits her model and Bob his rows to a development enclave, over TLS and through a network that takes notes.
 /// Bob may ask twice; his third call is refused. Receipts are verified afterwards, without the enclave.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -33,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FOLDER", default_value = "examples/demo")]
     folder: PathBuf,
 
-    /// The agreement (TOML); its image, its pre-shared keys and its reply times are replaced by the demo's
+    /// The agreement (TOML); its image, its keys and its reply times are replaced by the demo's
     #[arg(long, value_name = "FILE", default_value = "examples/agreements/alice-bob.toml")]
     agreement: PathBuf,
 
@@ -64,6 +73,12 @@ impl From<EnclaveError> for Failure {
     }
 }
 
+/// The account that the keys are in.
+const ACCOUNT: &str = "111122223333";
+const OWNER: &str = "arn:aws:iam::111122223333:user/owner";
+/// Whose credentials the parent signs with.
+const ROLE: &str = "arn:aws:iam::111122223333:role/enclave";
+const REGION: &str = "eu-central-1";
 const ALICE: usize = 0;
 const BOB: usize = 1;
 /// So short that nobody waits, and long enough that every reply leaves on time.
@@ -92,17 +107,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, Failure> {
 
     // both of them, and the operator's machine
     let secrets = [random()?, random()?];
-    let agreement = Arc::new(agreement(&arguments.agreement, &secrets)?);
-    let keys: Vec<Psk> = (0..)
-        .zip(secrets)
-        .map(|(party, secret)| psk(&agreement, party, secret))
-        .collect::<Result<_, _>>()?;
-    let enclave = Enclave::start(
-        Arc::clone(&agreement),
-        keys.into_iter().map(Into::into).collect(),
-        "127.0.0.1:0",
-        None,
-    )?;
+    let kms = Kms::start("127.0.0.1:0", ACCOUNT, &[REGION], Vec::new()).map_err(failed)?;
+    let agreement = Arc::new(agreement(&arguments.agreement, &secrets, &kms)?);
+    let parent = Outside::new(kms.address(), kms.credentials(ROLE).map_err(failed)?);
+    for (party, secret) in agreement.terms().parties.iter().zip(&secrets) {
+        entrust(&kms, &agreement, party, secret, &parent)?;
+    }
+    let enclave = start(&kms, &agreement, &parent)?;
+    let released = kms.calls().iter().filter(|call| call.principal == ROLE).count();
+    // the same parties, keys and image; one letter of the agreement is another
+    let mut other = agreement.terms().clone();
+    other.name.push('.');
+    let other = Agreement::new(other).map_err(|error| failed(error.fault))?;
+    let refused = match start(&kms, &Arc::new(other), &parent) {
+        Err(EnclaveError::Keys(NotProvisioned {
+            reason: NoKey::Kms(KmsError::Refused(Refusal::AccessDenied)),
+            ..
+        })) => true,
+        Err(error) => return Err(error.into()),
+        Ok(_) => return Err(failed("KMS released keys for another agreement")),
+    };
     let network = Network::before(enclave.address())
         .map_err(|error| failed(format!("no socket for the network ({error})")))?;
     let enter = |party: usize| -> Result<Session<TcpStream>, Failure> {
@@ -153,7 +177,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, Failure> {
         left,
         proven,
         equal,
-        records: enclave.records(),
+        released,
+        refused,
+        // behind the head
+        records: parent.stored().iter().skip(1).map(|(_, record)| record.len()).collect(),
+        head: parent.stored().first().map_or(0, |(_, head)| head.len()),
         connections: network.turns().iter().map(|turn| turn.connection + 1).max().unwrap_or(0),
         observed,
         leaked: samples(&bytes, &calls).iter().any(|sample| network.saw(sample)),
@@ -177,17 +205,64 @@ fn halves(table: &data::Table) -> [(u32, Values); 2] {
 }
 
 /// The agreement of the file, about the development image and with keys of this run.
-fn agreement(path: &Path, secrets: &[[u8; 32]; 2]) -> Result<Agreement, Failure> {
+fn agreement(path: &Path, secrets: &[[u8; 32]; 2], kms: &Kms) -> Result<Agreement, Failure> {
     let mut parts = client::agreement::read(path).map_err(|e| about(path, e))?.terms().clone();
     if parts.parties.len() != secrets.len() {
         return Err(about(path, "the demo needs an agreement of two parties"));
     }
     parts.image = IMAGE;
     parts.replies = REPLIES;
+    parts.kms_roots = [KmsRoot::Certificate(kms.root_sha256())].into();
     for (party, secret) in parts.parties.iter_mut().zip(secrets) {
+        let created = ask(kms, "CreateKey", &json!({}))?;
+        let arn = created["KeyMetadata"]["Arn"].as_str().unwrap_or_default();
+        party.key = PartyKey::Kms(arn.to_owned());
         party.authentication = Authentication::Psk { sha256: sha256(secret) };
     }
     Agreement::new(parts).map_err(|error| about(path, format!("{}: {}", error.path, error.fault)))
+}
+
+/// Asks KMS as the owner of the account.
+fn ask(kms: &Kms, operation: &str, body: &Value) -> Result<Value, Failure> {
+    match kms.ask(OWNER, operation, body) {
+        (200, answer) => Ok(answer),
+        (_, error) => Err(failed(format!("the development KMS refused {operation}: {error}"))),
+    }
+}
+
+/// A party sets the policy of its key, wraps its pre-shared key, and gives it to the parent.
+fn entrust(
+    kms: &Kms,
+    agreement: &Agreement,
+    party: &Party,
+    secret: &[u8; 32],
+    parent: &Outside,
+) -> Result<(), Failure> {
+    let key = KeyPlace::of(party).ok_or_else(|| failed("no key"))?.arn;
+    let policy = key_policy(agreement, party, ROLE, &expected(agreement)).unwrap_or_default();
+    ask(kms, "PutKeyPolicy", &json!({"KeyId": key, "Policy": policy.to_string()}))?;
+    let context: serde_json::Map<String, Value> =
+        context(&agreement.digest(), &party.id(), Secret::Psk)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+    let plain = STANDARD.encode(secret);
+    let wrapped = ask(
+        kms,
+        "Encrypt",
+        &json!({"KeyId": key, "Plaintext": plain, "EncryptionContext": context}),
+    )?;
+    let wrapped = STANDARD.decode(wrapped["CiphertextBlob"].as_str().unwrap_or_default());
+    parent.keep(party.id().0, wrapped.map_err(failed)?);
+    Ok(())
+}
+
+/// Starts an enclave that asks KMS for its keys.
+fn start(kms: &Kms, agreement: &Arc<Agreement>, parent: &Outside) -> Result<Enclave, EnclaveError> {
+    let module = Arc::new(module()?);
+    kms.trust(module.root().map_err(|_| EnclaveError::Crypto)?);
+    let roots = [kms.root_pem()];
+    Enclave::start_asking(Arc::clone(agreement), module, parent.clone(), &roots, "127.0.0.1:0")
 }
 
 fn psk(agreement: &Agreement, party: usize, secret: [u8; 32]) -> Result<Psk, Failure> {
@@ -278,6 +353,12 @@ struct Report {
     proven: Vec<u32>,
     equal: bool,
     records: Vec<usize>,
+    /// Bytes of the head in front of them.
+    head: usize,
+    /// Questions that KMS answered to the enclave.
+    released: usize,
+    /// Whether it refused an enclave of another agreement.
+    refused: bool,
     connections: usize,
     /// Bob's three calls, as the network saw them.
     observed: Vec<Turn>,
@@ -291,10 +372,14 @@ impl Report {
             "Alice owns a model ({bytes} bytes of program), Bob {rows} rows of {features} columns.
 They agree on {agreement}...
 
+  KMS answers {released} questions of the enclave, by the policies of two keys on what its document measures: done
+  One letter of the agreement is another: {refused}
   Alice verifies the enclave's document and submits her model: done
 ",
             bytes = self.program_bytes,
             features = self.features,
+            released = self.released,
+            refused = if self.refused { "KMS refuses" } else { "KMS ANSWERS" },
             agreement = &self.agreement[..16],
         );
         for (call, rows) in (1..).zip(&self.rows) {
@@ -319,16 +404,18 @@ They agree on {agreement}...
             "  who           saw
   Alice         that her program was taken; nothing of Bob
   Bob           {rows} probabilities at 4 decimals, and a refusal; nothing of the model but its card
-  the operator  {count} sealed records of {size} bytes each; one for each request, whatever became of it
+  the operator  {count} sealed records of {size} bytes each; one for each request, whatever became of it;
+                {head} bytes with the key of them, sealed under a key of Alice's and one of Bob's
   the network   {connections} connections; Bob's three answers had {sizes} bytes and took {waits} ms;
                 {leaked} of {sample} bytes of model or rows
 
 The answers are those of the same program run here without an enclave: {equal}.
-The enclave was a stand-in in this process, with a root of its own: it proves nothing.
+The enclave and KMS were stand-ins in this process, with roots of their own: they prove nothing.
 ",
             connections = self.connections,
             sizes = sizes.join(", "),
             waits = waits.join(", "),
+            head = self.head,
             leaked = if self.leaked { "A PIECE" } else { "no piece" },
             sample = SAMPLE,
             equal = if self.equal { "yes, rounded to 4 decimals" } else { "NO" },
@@ -357,7 +444,10 @@ The enclave was a stand-in in this process, with a root of its own: it proves no
             "rows_left": self.left.score_rows,
             "receipts_verified": self.proven.len(),
             "equal_to_a_local_run": self.equal,
+            "kms_answers": self.released,
+            "kms_refuses_another_agreement": self.refused,
             "sealed_records": self.records,
+            "sealed_head": self.head,
             "network": { "connections": self.connections, "calls": turns },
             "plaintext_seen": self.leaked,
         })
