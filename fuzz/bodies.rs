@@ -8,6 +8,7 @@
 pub(crate) mod connection;
 
 use client::data::{self, Limits, Selection};
+use engine::Secret;
 use engine::{
     Backend, CompileOptions, Evaluation, LabelRule, Model, Output, Precision, Profile, Program,
     Purpose, RowValues, Rows, Schema, Scores, ShapeClass, SumMode,
@@ -18,8 +19,12 @@ use protocol::agreement::{Agreement, Reading, facts, readings};
 use protocol::attestation::{Document, Measurements, Root};
 use protocol::envelope::RecipientKey;
 use protocol::frame::{HEADER, Header, Kind};
+use protocol::kms::{MAX_CIPHERTEXT, Signed, ToSign};
+use protocol::layers::Head;
 use protocol::message::{RawRequest, Reply};
+use protocol::parent::Place;
 use protocol::receipt::Receipt;
+use protocol::record::Opener;
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 
@@ -36,6 +41,8 @@ pub(crate) fn run(target: &str, bytes: &[u8]) {
         "connection" => connection::run(bytes),
         "attestation" => attestation(bytes),
         "envelope" => envelope(bytes),
+        "kms" => kms(bytes),
+        "stored" => stored(bytes),
         other => panic!("no target {other}"),
     }
 }
@@ -315,4 +322,46 @@ fn attestation(bytes: &[u8]) {
 fn envelope(bytes: &[u8]) {
     static KEY: LazyLock<RecipientKey> = LazyLock::new(|| RecipientKey::generate().expect("a key"));
     assert!(KEY.open(bytes).is_err(), "a forged reply");
+}
+
+/// What comes from the parent and through it about KMS: a reply, what to sign, a signature.
+fn kms(bytes: &[u8]) {
+    // what parses is about the key that was asked, sealed, and one line where it is refused
+    if let Err(error) = enclave_host::kms::read_reply(bytes, KEY_ARN) {
+        one_line(&error.to_string());
+    }
+    if let Some(asked) = ToSign::decode(bytes) {
+        assert_eq!(asked.encode(), bytes, "two forms of one question");
+    }
+    let asked = ToSign {
+        region: "eu-central-1".into(),
+        host: "kms.eu-central-1.amazonaws.com".into(),
+        target: "TrentService.Decrypt".into(),
+        body: protocol::Sha256([0; 32]),
+    };
+    if let Some(signed) = Signed::decode(bytes, &asked) {
+        assert_eq!(signed.encode(), bytes, "two forms of one signature");
+        for (_, value) in signed.headers() {
+            assert!(value.bytes().all(|byte| (b' '..0x7f).contains(&byte)), "a header of its own");
+        }
+    }
+}
+
+const KEY_ARN: &str =
+    "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+/// What an enclave stores, as its parent or whoever opens it reads it.
+fn stored(bytes: &[u8]) {
+    if let Ok(head) = Head::read(bytes) {
+        let place = Place::of(bytes).expect("a head has a place");
+        assert_eq!(place.epoch, 0);
+        assert!(head.layers().all(|(_, wrapped)| wrapped.len() <= MAX_CIPHERTEXT));
+        assert!(head.layers().count() > 0, "a head without a layer");
+        let keys = |party| (party, Secret::new([7; 32]));
+        let parties: Vec<_> = head.layers().map(|(party, _)| keys(party)).collect();
+        assert!(head.open(&place.agreement, &place.boot, &parties).is_err(), "a forged head");
+    }
+    let _ = Place::of(bytes);
+    let opener = Opener::new(&Secret::new([7; 32]), Sha384([1; 48]), [2; 32], Sha384([0; 48]));
+    assert!(opener.expect("a cipher").open(bytes).is_err(), "a forged record");
 }

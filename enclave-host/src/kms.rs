@@ -140,6 +140,26 @@ impl KmsError {
     }
 }
 
+/// Reads bytes as a whole reply about a key, for fuzzing.
+///
+/// # Errors
+/// See [`KmsError`].
+#[doc(hidden)]
+pub fn read_reply(bytes: &[u8], key: &str) -> Result<(), KmsError> {
+    let mut rest = bytes;
+    let (status, body) = http::reply(&mut |buffer: &mut [u8]| {
+        let count = rest.len().min(buffer.len());
+        let (now, later) = rest.split_at_checked(count).unwrap_or_default();
+        buffer.iter_mut().zip(now).for_each(|(to, from)| *to = *from);
+        rest = later;
+        Ok(count)
+    })?;
+    match status {
+        200 => json::reply(&body, key).map(drop),
+        _ => Err(KmsError::Refused(json::refusal(status, &body))),
+    }
+}
+
 impl<'a, N: Attester, C: Connect> Kms<'a, N, C> {
     /// KMS for one boot: makes the key that answers are sealed for. `roots` (PEM) are what KMS's certificates are checked
     /// against.

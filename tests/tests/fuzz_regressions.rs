@@ -6,7 +6,7 @@ mod bodies;
 
 use std::path::{Path, PathBuf};
 
-const TARGETS: [&str; 14] = [
+const TARGETS: [&str; 16] = [
     "xgboost",
     "lightgbm",
     "sklearn",
@@ -21,6 +21,8 @@ const TARGETS: [&str; 14] = [
     "connection",
     "attestation",
     "envelope",
+    "kms",
+    "stored",
 ];
 
 #[test]
@@ -82,6 +84,8 @@ fn the_bodies_take_whole_files() {
     bodies::run("frame", &[1, 0, 5, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0]);
     bodies::run("message", &[0; 552]);
     bodies::run("connection", bodies::connection::SEED);
+    bodies::run("kms", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+    bodies::run("stored", b"TAUKEYS\n");
     bodies::run("envelope", &[0x30, 0x80, 0x06, 0x09]);
     bodies::run("attestation", &[0x84, 0x44, 0xa1, 0x01, 0x38, 0x22, 0xa0, 0x40, 0x40]);
 }

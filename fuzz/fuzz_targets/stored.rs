@@ -1,0 +1,7 @@
+//! What an enclave stores.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::run("stored", bytes));
