@@ -6,6 +6,7 @@ mod bench;
 mod demo;
 // `ulimit -v` binds on Linux only
 #[cfg(target_os = "linux")]
+mod kms;
 mod malformed;
 mod receipt;
 mod rule;
