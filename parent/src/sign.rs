@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 /// How long an enclave may take to say what to sign.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The credentials of this machine, as AWS's tools find them: in the environment, or those of its role.
+/// The credentials of this machine: in the environment, or those of its role. A shared credentials file is not read.
 pub struct Signer {
     credentials: AwsCredentialProvider,
     runtime: Runtime,
