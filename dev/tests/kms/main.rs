@@ -1,7 +1,11 @@
 //! Keys from the development KMS for the enclave's own client: released by policy on measurements, sealed for one boot,
-//! checked by what they are for.
+//! checked by what they are for. And what that KMS itself answers: to each operation, each wrong request, each document.
 
+mod operations;
 mod policies;
+mod recipient;
+mod requests;
+mod wire;
 mod world;
 
 use dev::kms::Fault;
