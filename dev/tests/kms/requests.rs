@@ -75,6 +75,9 @@ fn a_request_is_signed_over_all_that_matters_now_and_here() {
         let near = set("host", server.into()).with(|draft| draft.server = server.into());
         assert_eq!(outcome(near.send(&kms, &credentials)), "done", "{server}");
     }
+    // where the host says no region, the signature alone does
+    let nowhere = set("host", "localhost".into()).with(|draft| draft.region = "eu-west-1".into());
+    assert_eq!(outcome(nowhere.send(&kms, &credentials)), invalid);
     // one byte of the secret, and the whole name
     let mut other = credentials.clone();
     other.secret_access_key.replace_range(..1, "g");

@@ -10,7 +10,7 @@ use rustls::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use time::OffsetDateTime;
 
@@ -101,8 +101,19 @@ pub(crate) fn talk(
     version: Option<&'static SupportedProtocolVersion>,
     bytes: &[u8],
 ) -> Vec<u8> {
+    talk_at(kms.address(), kms.root_pem(), server, version, bytes)
+}
+
+/// The same, to an address, under a root.
+pub(crate) fn talk_at(
+    address: SocketAddr,
+    root_pem: &str,
+    server: &str,
+    version: Option<&'static SupportedProtocolVersion>,
+    bytes: &[u8],
+) -> Vec<u8> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(kms.root_pem().as_bytes()).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(root_pem.as_bytes()).unwrap()).unwrap();
     let versions = version.map_or(rustls::ALL_VERSIONS.to_vec(), |version| vec![version]);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -111,7 +122,7 @@ pub(crate) fn talk(
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = ServerName::try_from(server.to_owned()).unwrap();
-    let socket = TcpStream::connect(kms.address()).unwrap();
+    let socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(std::time::Duration::from_secs(15))).unwrap();
     let client = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut stream = StreamOwned::new(client, socket);
