@@ -4,13 +4,17 @@
 //! does not know is refused; `Recipient` is answered in KMS's own form, for documents that verify under the roots it was
 //! given, and without a `Plaintext`. What it does not: durability, other kinds of keys, grants, aliases.
 
+mod ciphertext;
+mod fields;
+mod json;
 mod operations;
 mod policy;
+mod recipient;
 mod signature;
 mod wire;
 
 use aws_lc_rs::rand::fill;
-use operations::State;
+use operations::{Question, State};
 use protocol::attestation::Root;
 use protocol::{Sha256, sha256};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -35,6 +39,8 @@ pub enum Fault {
     SwappedSecret,
     /// What is sealed for a recipient comes in chunks of 16 bytes.
     Chunks,
+    /// Replies come in HTTP's chunked encoding: no header tells how long they are.
+    Pieces,
     /// Documents are judged four hours later.
     Expired,
 }
@@ -46,6 +52,8 @@ pub struct Call {
     pub operation: String,
     /// Who asked.
     pub principal: String,
+    /// The key that it was about, by its ARN, if it is one of here.
+    pub key: Option<String>,
     /// The type of the error, if it was refused.
     pub error: Option<String>,
 }
@@ -76,8 +84,8 @@ impl From<rcgen::Error> for KmsError {
 }
 
 impl Kms {
-    /// Starts one that listens at an address, as the KMS of an account in some regions. Documents are verified under these
-    /// roots.
+    /// Starts one that listens at an address, as the KMS of an account in some regions, of which [`ask`](Self::ask) means the
+    /// first. Documents are verified under these roots.
     ///
     /// # Errors
     /// See [`KmsError`].
@@ -132,15 +140,27 @@ impl Kms {
     /// # Errors
     /// [`KmsError::Crypto`] where this machine has no random bytes.
     pub fn credentials(&self, principal: &str) -> Result<Credentials, KmsError> {
-        let mut random = [0; 28];
-        fill(&mut random).map_err(|_| KmsError::Crypto)?;
-        let text =
-            |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
-        let (id, secret) = random.split_at(8);
-        let credentials = Credentials {
-            access_key_id: format!("AKIA{}", text(id)),
-            secret_access_key: text(secret),
-        };
+        let [id, secret] = [hex(8)?, hex(20)?];
+        self.known(principal, format!("AKIA{id}"), secret, None)
+    }
+
+    /// Credentials of a session, as the machine of a role has them: their token must be in every request.
+    ///
+    /// # Errors
+    /// [`KmsError::Crypto`] where this machine has no random bytes.
+    pub fn session(&self, principal: &str) -> Result<Credentials, KmsError> {
+        let [id, secret, token] = [hex(8)?, hex(20)?, hex(64)?];
+        self.known(principal, format!("ASIA{id}"), secret, Some(token))
+    }
+
+    fn known(
+        &self,
+        principal: &str,
+        access_key_id: String,
+        secret_access_key: String,
+        session_token: Option<String>,
+    ) -> Result<Credentials, KmsError> {
+        let credentials = Credentials { access_key_id, secret_access_key, session_token };
         self.state().add(credentials.clone(), principal);
         Ok(credentials)
     }
@@ -172,10 +192,19 @@ impl Kms {
         operation: &str,
         body: &serde_json::Value,
     ) -> (u16, serde_json::Value) {
-        self.state().answer(principal, operation, body)
+        let mut state = self.state();
+        let region = state.home();
+        state.answer(&Question { principal, region: &region, operation, body })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// So many random bytes, as text.
+fn hex(length: usize) -> Result<String, KmsError> {
+    let mut bytes = vec![0; length];
+    fill(&mut bytes).map_err(|_| KmsError::Crypto)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02X}")).collect())
 }

@@ -126,6 +126,10 @@ impl Outside {
         ]);
         let mut credentials = self.credentials.clone();
         let mut body = asked.body.to_string();
+        let token = credentials.session_token.clone().unwrap_or_default();
+        if !token.is_empty() {
+            headers.insert("x-amz-security-token".into(), token.clone());
+        }
         match self.signing {
             Signing::Right => {}
             Signing::Strangers => credentials.access_key_id = "AKIAIOSFODNN7EXAMPLE".into(),
@@ -136,9 +140,9 @@ impl Outside {
         if self.signing == Signing::MoreHeaders {
             // a parent does not use our types
             let text = |text: &str| [&(text.len() as u16).to_le_bytes(), text.as_bytes()].concat();
-            return Some([text(&date), text(""), text(&authorization)].concat());
+            return Some([text(&date), text(&token), text(&authorization)].concat());
         }
-        Some(Signed::new(&date, "", &authorization, asked)?.encode())
+        Some(Signed::new(&date, &token, &authorization, asked)?.encode())
     }
 }
 

@@ -1,14 +1,16 @@
 //! What KMS does, with its keys in memory.
 
+use super::ciphertext::{Blob, seal};
+use super::fields::{bytes, context, count, text, yes};
 use super::policy::{Facts, Policy};
+use super::recipient::Recipient;
 use super::{Call, Credentials, Fault};
-use crate::envelope::{Form, KMS, seal};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use crate::envelope::{self, Form, KMS};
 use aws_lc_rs::rand::fill;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use engine::Secret;
-use protocol::attestation::{Document, Measurements, Root, UnixTime};
+use protocol::attestation::{Root, UnixTime};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
@@ -18,6 +20,10 @@ use std::time::Duration;
 
 /// Longest plaintext.
 const MAX_PLAIN: usize = 4096;
+/// Longest ciphertext.
+const MAX_BLOB: usize = 6144;
+/// Longest attestation document that is looked at.
+const MAX_DOCUMENT: usize = 32 << 10;
 /// Longest policy.
 const MAX_POLICY: usize = 32 << 10;
 /// Four hours: no signer's certificate lives so long.
@@ -40,17 +46,23 @@ struct Key {
     text: String,
 }
 
-/// An error of AWS's: its type, and what it says.
-struct Refused(&'static str, String);
+/// A question of somebody who was recognised.
+pub(super) struct Question<'a> {
+    pub(super) principal: &'a str,
+    pub(super) region: &'a str,
+    pub(super) operation: &'a str,
+    pub(super) body: &'a Value,
+}
 
-fn refused<T>(kind: &'static str, message: &str) -> Result<T, Refused> {
+/// An error of AWS's: its type, and what it says.
+pub(super) struct Refused(&'static str, String);
+
+pub(super) fn refused<T>(kind: &'static str, message: &str) -> Result<T, Refused> {
     Err(Refused(kind, message.to_owned()))
 }
 
-/// What a request says of an enclave.
-struct Recipient {
-    key: Vec<u8>,
-    facts: Facts,
+fn random(bytes: &mut [u8]) -> Result<(), Refused> {
+    fill(bytes).or(refused("KMSInternalException", "no random bytes"))
 }
 
 impl State {
@@ -76,6 +88,15 @@ impl State {
         self.principals.get(id).cloned()
     }
 
+    /// The region of whoever says none.
+    pub(super) fn home(&self) -> String {
+        self.regions.first().cloned().unwrap_or_default()
+    }
+
+    pub(super) fn is_in(&self, region: &str) -> bool {
+        self.regions.iter().any(|known| known == region)
+    }
+
     pub(super) fn set_fault(&mut self, fault: Option<Fault>) {
         self.fault = fault;
     }
@@ -92,91 +113,122 @@ impl State {
         &self.calls
     }
 
-    pub(super) fn late(&self) -> Duration {
-        if let Some(Fault::Slow(late)) = self.fault { late } else { Duration::ZERO }
+    /// How replies come: how late, and whether in pieces.
+    pub(super) fn manner(&self) -> (Duration, bool) {
+        match self.fault {
+            Some(Fault::Slow(late)) => (late, false),
+            fault => (Duration::ZERO, fault == Some(Fault::Pieces)),
+        }
     }
 
-    /// Answers a request of a principal who was recognised: status and body.
-    pub(super) fn answer(
-        &mut self,
-        principal: &str,
-        operation: &str,
-        body: &Value,
-    ) -> (u16, Value) {
-        let answer = self.decide(principal, operation, body);
+    /// Answers a question: status and body.
+    pub(super) fn answer(&mut self, question: &Question<'_>) -> (u16, Value) {
+        let key = self.about(question);
+        let answer = self.decide(question);
         self.calls.push(Call {
-            operation: operation.to_owned(),
-            principal: principal.to_owned(),
+            operation: question.operation.to_owned(),
+            principal: question.principal.to_owned(),
+            key,
             error: answer.as_ref().err().map(|Refused(kind, _)| (*kind).to_owned()),
         });
         match answer {
             Ok(answer) => (200, answer),
-            Err(Refused(kind, message)) => (400, json!({"__type": kind, "message": message})),
+            Err(Refused(kind, message)) => {
+                let status = if kind == "KMSInternalException" { 500 } else { 400 };
+                (status, json!({"__type": kind, "message": message}))
+            }
         }
     }
 
-    fn decide(&mut self, principal: &str, operation: &str, body: &Value) -> Result<Value, Refused> {
+    /// The key that a question is about, if it is one of here.
+    fn about(&self, question: &Question<'_>) -> Option<String> {
+        self.named(question, "KeyId").ok().or_else(|| {
+            let blob = bytes(question.body, "CiphertextBlob", MAX_BLOB).ok()?;
+            let arn = Blob::read(&blob)?.arn;
+            self.keys.contains_key(arn).then(|| arn.to_owned())
+        })
+    }
+
+    fn decide(&mut self, question: &Question<'_>) -> Result<Value, Refused> {
         if let Some(Fault::Throttled(count)) = self.fault {
             self.fault = (count > 1).then_some(Fault::Throttled(count - 1));
             return refused("ThrottlingException", "rate exceeded");
         }
+        let Question { principal, operation, body, .. } = *question;
+        if !body.is_object() {
+            return refused("SerializationException", "the body is no object");
+        }
+        if yes(body, "DryRun")? {
+            return refused("UnsupportedOperationException", "the development KMS does it at once");
+        }
         match operation {
-            "CreateKey" => self.create(body),
-            "PutKeyPolicy" => self.put_policy(principal, body),
+            "CreateKey" => self.create(question),
+            "PutKeyPolicy" => self.put_policy(question),
             "GetKeyPolicy" => {
-                let arn = self.named(body)?;
+                let arn = self.named(question, "KeyId")?;
+                policy_name(body)?;
                 self.allowed(principal, "kms:GetKeyPolicy", &arn, &Facts::new())?;
                 let text = self.key(&arn)?.text.clone();
                 Ok(json!({"Policy": text, "PolicyName": "default"}))
             }
             "Encrypt" => {
-                let arn = self.named(body)?;
-                let (context, facts) = context(body)?;
+                let arn = self.named(question, "KeyId")?;
+                algorithm(body)?;
+                let plain = bytes(body, "Plaintext", MAX_PLAIN)?;
+                let (context, facts) = context(body, "EncryptionContext")?;
                 self.allowed(principal, "kms:Encrypt", &arn, &facts)?;
-                let plain = bytes(body, "Plaintext")?;
                 let blob = self.encrypt(&arn, &context, &plain)?;
-                Ok(json!({"KeyId": arn, "CiphertextBlob": STANDARD.encode(blob),
+                Ok(json!({"KeyId": self.shown(&arn), "CiphertextBlob": blob,
                     "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}))
             }
-            "Decrypt" => self.decrypt(principal, body),
-            "GenerateDataKey" => self.data_key(principal, body),
+            "Decrypt" => self.decrypt(question),
+            "GenerateDataKey" => self.data_key(question),
             "GenerateRandom" => {
-                let mut random = vec![0; count(body)?];
-                fill(&mut random).or(refused("KMSInternalException", "no random bytes"))?;
+                let mut bytes = vec![0; count(body)?];
+                random(&mut bytes)?;
                 let recipient = self.recipient(body)?;
-                self.given(recipient.as_ref(), &random, json!({}))
+                self.given(recipient.as_ref(), &bytes, json!({}))
             }
             // asked only to see that a policy denies them
-            "ReEncrypt" | "CreateGrant" => {
-                let arn = self.named(body)?;
-                let action =
-                    if operation == "ReEncrypt" { "kms:ReEncryptFrom" } else { "kms:CreateGrant" };
-                self.allowed(principal, action, &arn, &context(body)?.1)?;
+            "ReEncrypt" => self.re_encrypt(question),
+            "CreateGrant" => {
+                let arn = self.named(question, "KeyId")?;
+                self.allowed(principal, "kms:CreateGrant", &arn, &Facts::new())?;
                 refused("UnsupportedOperationException", "the development KMS does not do that")
             }
             _ => refused("UnknownOperationException", "the development KMS does not do that"),
         }
     }
 
-    fn create(&mut self, body: &Value) -> Result<Value, Refused> {
-        let spec = body.get("KeySpec").map_or(Some("SYMMETRIC_DEFAULT"), Value::as_str);
-        if spec != Some("SYMMETRIC_DEFAULT") {
-            return refused("ValidationException", "symmetric keys are all there is");
+    fn create(&mut self, question: &Question<'_>) -> Result<Value, Refused> {
+        let Question { principal, region, body, .. } = *question;
+        for (field, known) in [
+            ("KeySpec", "SYMMETRIC_DEFAULT"),
+            ("CustomerMasterKeySpec", "SYMMETRIC_DEFAULT"),
+            ("KeyUsage", "ENCRYPT_DECRYPT"),
+            ("Origin", "AWS_KMS"),
+        ] {
+            if body.get(field).is_some_and(|value| value != known) {
+                let message = format!("{field} is {known}: symmetric keys are all there is");
+                return refused("ValidationException", &message);
+            }
         }
-        let mut random = [0; 16];
+        if yes(body, "MultiRegion")? {
+            return refused("ValidationException", "keys are of one region");
+        }
+        let mut id = [0; 16];
         let mut secret = Secret::new([0; 32]);
-        fill(&mut random)
-            .and_then(|()| fill(secret.expose_mut()))
-            .or(refused("KMSInternalException", "no random bytes"))?;
-        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        random(&mut id)?;
+        random(secret.expose_mut())?;
+        let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
         let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex.get(range).unwrap_or(""));
         let id = parts.join("-");
-        let region = self.regions.first().map_or("eu-central-1", String::as_str);
         let arn = format!("arn:aws:kms:{region}:{}:key/{id}", self.account);
-        let (policy, text) = match body.get("Policy").and_then(Value::as_str) {
-            Some(text) => (policy(text)?, text.to_owned()),
-            None => (Policy::of_account(&self.account), String::new()),
+        let text = match body.get("Policy") {
+            Some(_) => text(body, "Policy")?.to_owned(),
+            None => Policy::of_account(&self.account),
         };
+        let policy = policy(principal, &text, body)?;
         self.keys.insert(arn.clone(), Key { secret, policy, text });
         Ok(
             json!({"KeyMetadata": {"AWSAccountId": self.account, "KeyId": id, "Arn": arn, "Enabled": true,
@@ -185,70 +237,87 @@ impl State {
         )
     }
 
-    fn put_policy(&mut self, principal: &str, body: &Value) -> Result<Value, Refused> {
-        let arn = self.named(body)?;
+    fn put_policy(&mut self, question: &Question<'_>) -> Result<Value, Refused> {
+        let Question { principal, body, .. } = *question;
+        let arn = self.named(question, "KeyId")?;
+        policy_name(body)?;
         self.allowed(principal, "kms:PutKeyPolicy", &arn, &Facts::new())?;
-        let text = body.get("Policy").and_then(Value::as_str).unwrap_or_default();
-        let policy = policy(text)?;
-        let bypass = body.get("BypassPolicyLockoutSafetyCheck") == Some(&Value::Bool(true));
-        if !bypass && !policy.allows(principal, "kms:PutKeyPolicy", &Facts::new()) {
-            return refused("MalformedPolicyDocumentException", "you could not change it again");
-        }
+        let text = text(body, "Policy")?;
+        let policy = policy(principal, text, body)?;
         if let Some(key) = self.keys.get_mut(&arn) {
             (key.policy, key.text) = (policy, text.to_owned());
         }
         Ok(json!({}))
     }
 
-    fn decrypt(&mut self, principal: &str, body: &Value) -> Result<Value, Refused> {
-        let blob = bytes(body, "CiphertextBlob")?;
-        let invalid = || refused("InvalidCiphertextException", "it does not open");
-        let Some((length, rest)) = blob.split_first() else { return invalid() };
-        let Some((arn, sealed)) = rest.split_at_checked(usize::from(*length)) else {
-            return invalid();
-        };
-        let Ok(arn) = String::from_utf8(arn.to_vec()) else { return invalid() };
-        if body.get("KeyId").is_some() && self.named(body)? != arn {
-            return refused("IncorrectKeyException", "it was made under another key");
-        }
+    fn decrypt(&mut self, question: &Question<'_>) -> Result<Value, Refused> {
+        let Question { principal, body, .. } = *question;
+        algorithm(body)?;
+        let blob = bytes(body, "CiphertextBlob", MAX_BLOB)?;
+        let blob = self.blob(question, &blob, "KeyId")?;
         let recipient = self.recipient(body)?;
-        let (context, mut facts) = context(body)?;
+        let (context, mut facts) = context(body, "EncryptionContext")?;
         facts.extend(recipient.iter().flat_map(|recipient| recipient.facts.clone()));
-        self.allowed(principal, "kms:Decrypt", &arn, &facts)?;
-        let Some((nonce, sealed)) = sealed.split_first_chunk::<12>() else { return invalid() };
-        let mut plain = sealed.to_vec();
-        let aad = Aad::from([arn.as_bytes(), context.as_bytes()].concat());
-        let opened = cipher(self.key(&arn)?)?
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut plain)
-            .map(|plain| plain.to_vec());
-        let Ok(plain) = opened else { return invalid() };
-        self.given(
-            recipient.as_ref(),
-            &plain,
-            json!({"KeyId": self.shown(&arn), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}),
-        )
+        self.allowed(principal, "kms:Decrypt", blob.arn, &facts)?;
+        let Some(plain) = blob.open(&self.key(blob.arn)?.secret, &context) else {
+            return refused("InvalidCiphertextException", "it does not open");
+        };
+        let answer =
+            json!({"KeyId": self.shown(blob.arn), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"});
+        self.given(recipient.as_ref(), &plain, answer)
     }
 
-    fn data_key(&mut self, principal: &str, body: &Value) -> Result<Value, Refused> {
-        let arn = self.named(body)?;
-        let length = match body.get("KeySpec").and_then(Value::as_str) {
-            Some("AES_256") => 32,
-            Some("AES_128") => 16,
-            Some(_) => return refused("ValidationException", "no such KeySpec"),
-            None => count(body)?,
+    fn data_key(&mut self, question: &Question<'_>) -> Result<Value, Refused> {
+        let Question { principal, body, .. } = *question;
+        let arn = self.named(question, "KeyId")?;
+        let length = match (body.get("KeySpec").map(Value::as_str), body.get("NumberOfBytes")) {
+            (Some(Some("AES_256")), None) => 32,
+            (Some(Some("AES_128")), None) => 16,
+            (None, Some(_)) => count(body)?,
+            _ => return refused("ValidationException", "one KeySpec, or NumberOfBytes"),
         };
         let recipient = self.recipient(body)?;
-        let (context, mut facts) = context(body)?;
+        let (context, mut facts) = context(body, "EncryptionContext")?;
         facts.extend(recipient.iter().flat_map(|recipient| recipient.facts.clone()));
         self.allowed(principal, "kms:GenerateDataKey", &arn, &facts)?;
         let mut plain = vec![0; length];
-        fill(&mut plain).or(refused("KMSInternalException", "no random bytes"))?;
-        let blob = STANDARD.encode(self.encrypt(&arn, &context, &plain)?);
-        self.given(
-            recipient.as_ref(),
-            &plain,
-            json!({"KeyId": self.shown(&arn), "CiphertextBlob": blob}),
-        )
+        random(&mut plain)?;
+        let blob = self.encrypt(&arn, &context, &plain)?;
+        let answer = json!({"KeyId": self.shown(&arn), "CiphertextBlob": blob});
+        self.given(recipient.as_ref(), &plain, answer)
+    }
+
+    /// Whether both keys' policies would let a secret go from one to the other. Nothing goes.
+    fn re_encrypt(&self, question: &Question<'_>) -> Result<Value, Refused> {
+        let Question { principal, body, .. } = *question;
+        let blob = bytes(body, "CiphertextBlob", MAX_BLOB)?;
+        let blob = self.blob(question, &blob, "SourceKeyId")?;
+        let to = self.named(question, "DestinationKeyId")?;
+        let (_, facts) = context(body, "SourceEncryptionContext")?;
+        self.allowed(principal, "kms:ReEncryptFrom", blob.arn, &facts)?;
+        let (_, facts) = context(body, "DestinationEncryptionContext")?;
+        self.allowed(principal, "kms:ReEncryptTo", &to, &facts)?;
+        refused("UnsupportedOperationException", "the development KMS does not do that")
+    }
+
+    /// A ciphertext of a key of here, and of the key that a field names, if it names one.
+    fn blob<'a>(
+        &self,
+        question: &Question<'_>,
+        bytes: &'a [u8],
+        field: &str,
+    ) -> Result<Blob<'a>, Refused> {
+        let Some(blob) = Blob::read(bytes) else {
+            return refused("InvalidCiphertextException", "it is no ciphertext");
+        };
+        if question.body.get(field).is_some() && self.named(question, field)? != blob.arn {
+            return refused("IncorrectKeyException", "it was made under another key");
+        }
+        // AWS does not tell a key that is not there from one that may not be used
+        if !self.keys.contains_key(blob.arn) || !here(question.region, blob.arn) {
+            return refused("AccessDeniedException", "its key is not here, or may not be used");
+        }
+        Ok(blob)
     }
 
     /// Adds a secret to an answer: in the clear, or sealed for the enclave that asks.
@@ -267,7 +336,7 @@ impl State {
         if self.fault == Some(Fault::SwappedSecret) {
             plain.iter_mut().for_each(|byte| *byte ^= 1);
         }
-        let Ok(sealed) = seal(&recipient.key, &plain, form) else {
+        let Ok(sealed) = envelope::seal(&recipient.key, &plain, form) else {
             return refused("ValidationException", "the document's public key is none");
         };
         answer["CiphertextForRecipient"] = STANDARD.encode(sealed).into();
@@ -277,12 +346,10 @@ impl State {
     /// The enclave that asks, if one does: its document is verified here.
     fn recipient(&self, body: &Value) -> Result<Option<Recipient>, Refused> {
         let Some(recipient) = body.get("Recipient") else { return Ok(None) };
-        let invalid = |what: &str| refused("ValidationException", what);
-        let algorithm = recipient.get("KeyEncryptionAlgorithm").and_then(Value::as_str);
-        if algorithm != Some("RSAES_OAEP_SHA_256") {
-            return invalid("no such KeyEncryptionAlgorithm");
+        if text(recipient, "KeyEncryptionAlgorithm")? != "RSAES_OAEP_SHA_256" {
+            return refused("ValidationException", "no such KeyEncryptionAlgorithm");
         }
-        let document = bytes(recipient, "AttestationDocument")?;
+        let document = bytes(recipient, "AttestationDocument", MAX_DOCUMENT)?;
         let later = if self.fault == Some(Fault::Expired) { LATER } else { Duration::ZERO };
         let at = UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs()) + later);
         let files = self.root_files.iter().filter_map(|path| {
@@ -290,55 +357,29 @@ impl State {
             Root::other(&CertificateDer::from_pem_slice(&pem).ok()?).ok()
         });
         let roots: Vec<Root> = self.roots.iter().cloned().chain(files).collect();
-        let found = roots.iter().find_map(|root| {
-            let document = Document::read(&document).ok()?;
-            let zero = document.pcr0()?;
-            let expected = Measurements::new([(0, zero)]).ok()?;
-            let verified = document.verify(root, &expected, at).ok()?;
-            let claims = verified.claims();
-            let hex =
-                |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-            let mut facts: Facts = claims
-                .pcrs
-                .iter()
-                .map(|(number, value)| {
-                    (format!("kms:RecipientAttestation:PCR{number}"), hex(&value.0))
-                })
-                .collect();
-            facts.insert("kms:RecipientAttestation:ImageSha384".into(), hex(&zero.0));
-            Some((claims.public_key.map(<[u8]>::to_vec), facts))
-        });
-        match found {
-            Some((Some(key), facts)) => Ok(Some(Recipient { key, facts })),
-            Some((None, _)) => invalid("the document has no public key"),
-            None => invalid("the document does not verify"),
+        match Recipient::read(&document, &roots, at) {
+            Ok(recipient) => Ok(Some(recipient)),
+            Err(what) => refused("ValidationException", what),
         }
     }
 
-    fn encrypt(&self, arn: &str, context: &str, plain: &[u8]) -> Result<Vec<u8>, Refused> {
-        if plain.is_empty() || plain.len() > MAX_PLAIN {
-            return refused("ValidationException", "1 to 4096 bytes");
+    /// A ciphertext, in base64.
+    fn encrypt(&self, arn: &str, context: &str, plain: &[u8]) -> Result<String, Refused> {
+        match seal(arn, &self.key(arn)?.secret, context, plain) {
+            Some(blob) => Ok(STANDARD.encode(blob)),
+            None => refused("KMSInternalException", "the cipher failed"),
         }
-        let mut nonce = [0; 12];
-        fill(&mut nonce).or(refused("KMSInternalException", "no random bytes"))?;
-        let mut sealed = plain.to_vec();
-        let aad = Aad::from([arn.as_bytes(), context.as_bytes()].concat());
-        cipher(self.key(arn)?)?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
-            .or(refused("KMSInternalException", "the cipher failed"))?;
-        let length = u8::try_from(arn.len()).or(refused("KMSInternalException", "a long ARN"))?;
-        Ok([&[length], arn.as_bytes(), &nonce, &sealed].concat())
     }
 
-    /// The key that a request names: its ARN, or its id alone.
-    fn named(&self, body: &Value) -> Result<String, Refused> {
-        let name = body.get("KeyId").and_then(Value::as_str).unwrap_or_default();
-        let end = format!("key/{name}");
-        let found =
-            self.keys.keys().find(|arn| *arn == name || (!name.is_empty() && arn.ends_with(&end)));
-        match found {
-            Some(arn) => Ok(arn.clone()),
-            None => refused("NotFoundException", "there is no such key"),
+    /// The key that a field names: its ARN, or its id alone. It is in the region that was asked.
+    fn named(&self, question: &Question<'_>, field: &str) -> Result<String, Refused> {
+        let name = text(question.body, field)?;
+        let full = format!("arn:aws:kms:{}:{}:key/{name}", question.region, self.account);
+        let arn = if name.starts_with("arn:") { name } else { &full };
+        if self.keys.contains_key(arn) && here(question.region, arn) {
+            Ok(arn.to_owned())
+        } else {
+            refused("NotFoundException", "there is no such key here")
         }
     }
 
@@ -371,53 +412,36 @@ impl State {
     }
 }
 
-fn policy(text: &str) -> Result<Policy, Refused> {
-    match Policy::read(text).filter(|_| text.len() <= MAX_POLICY) {
-        Some(policy) => Ok(policy),
-        None => {
-            refused("MalformedPolicyDocumentException", "a part of it is not known, or it is long")
-        }
-    }
+/// Whether a key is of a region.
+fn here(region: &str, arn: &str) -> bool {
+    arn.split(':').nth(3) == Some(region)
 }
 
-fn cipher(key: &Key) -> Result<LessSafeKey, Refused> {
-    UnboundKey::new(&AES_256_GCM, key.secret.expose())
-        .map(LessSafeKey::new)
-        .or(refused("KMSInternalException", "the cipher failed"))
-}
-
-fn bytes(body: &Value, field: &str) -> Result<Vec<u8>, Refused> {
-    let text = body.get(field).and_then(Value::as_str).unwrap_or_default();
-    match STANDARD.decode(text) {
-        Ok(bytes) if !bytes.is_empty() => Ok(bytes),
-        _ => Err(Refused("ValidationException", format!("{field} is missing, or no base64"))),
-    }
-}
-
-fn count(body: &Value) -> Result<usize, Refused> {
-    match body.get("NumberOfBytes").and_then(Value::as_u64) {
-        Some(count @ 1..=1024) => Ok(count as usize),
-        _ => refused("ValidationException", "NumberOfBytes is 1 to 1024"),
-    }
-}
-
-/// The encryption context: one text for the cipher, and facts for policies.
-fn context(body: &Value) -> Result<(String, Facts), Refused> {
-    let empty = serde_json::Map::new();
-    let context = match body.get("EncryptionContext") {
-        None => &empty,
-        Some(Value::Object(context)) => context,
-        Some(_) => {
-            return refused("ValidationException", "EncryptionContext is an object of texts");
-        }
+/// Reads a policy that its maker could change again.
+fn policy(principal: &str, text: &str, body: &Value) -> Result<Policy, Refused> {
+    let Some(policy) = Policy::read(text).filter(|_| text.len() <= MAX_POLICY) else {
+        let message = "a part of it is not known, or it is long";
+        return refused("MalformedPolicyDocumentException", message);
     };
-    let mut facts = Facts::new();
-    for (name, value) in context {
-        let Some(value) = value.as_str() else {
-            return refused("ValidationException", "EncryptionContext is an object of texts");
-        };
-        facts.insert(format!("kms:EncryptionContext:{name}"), value.to_owned());
+    let bypass = yes(body, "BypassPolicyLockoutSafetyCheck")?;
+    if !bypass && !policy.allows(principal, "kms:PutKeyPolicy", &Facts::new()) {
+        return refused("MalformedPolicyDocumentException", "you could not change it again");
     }
-    let text = json!(facts).to_string();
-    Ok((text, facts))
+    Ok(policy)
+}
+
+fn policy_name(body: &Value) -> Result<(), Refused> {
+    match body.get("PolicyName") {
+        Some(name) if name != "default" => refused("NotFoundException", "no such policy"),
+        _ => Ok(()),
+    }
+}
+
+fn algorithm(body: &Value) -> Result<(), Refused> {
+    match body.get("EncryptionAlgorithm") {
+        Some(name) if name != "SYMMETRIC_DEFAULT" => {
+            refused("InvalidKeyUsageException", "keys here are symmetric")
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,7 +1,12 @@
 //! Key policies: as much of IAM's language as policies of this project and of its tests say. What is not known is refused
 //! when the policy comes, since a policy that is not enforced is worse than none.
 
-use serde_json::{Map, Value};
+mod condition;
+mod names;
+mod read;
+
+use condition::Condition;
+use names::{Action, Principal};
 use std::collections::BTreeMap;
 
 /// A policy.
@@ -11,60 +16,44 @@ pub(super) struct Policy(Vec<Statement>);
 #[derive(Clone)]
 struct Statement {
     allow: bool,
-    principals: Vec<String>,
-    actions: Vec<String>,
+    principals: Vec<Principal>,
+    actions: Vec<Action>,
     /// It is about every action but these.
     but: bool,
     conditions: Vec<Condition>,
 }
 
-#[derive(Clone)]
-struct Condition {
-    operator: Operator,
-    key: String,
-    values: Vec<String>,
-}
-
-#[derive(Clone, Copy)]
-enum Operator {
-    Equals,
-    NotEquals,
-    EqualsIgnoreCase,
-    Null,
-}
-
-/// Names and values of what a request is about.
-pub(super) type Facts = BTreeMap<String, String>;
+/// What a request is about: names as conditions say them, in lower case, and values. One name has many values:
+/// `kms:encryptioncontextkeys`.
+pub(super) type Facts = BTreeMap<String, Vec<String>>;
 
 impl Policy {
-    /// What a key has whose maker said nothing: the account's own principals may do everything.
-    pub(super) fn of_account(account: &str) -> Self {
-        Self(vec![Statement {
-            allow: true,
-            principals: vec![format!("arn:aws:iam::{account}:root")],
-            actions: vec!["kms:*".into()],
-            but: false,
-            conditions: Vec::new(),
-        }])
-    }
-
     /// Reads one; `None` where a part is not known.
     pub(super) fn read(text: &str) -> Option<Self> {
-        let policy: Map<String, Value> = serde_json::from_str(text).ok()?;
-        only(&policy, &["Version", "Id", "Statement"])?;
-        (policy.get("Version")? == "2012-10-17").then_some(())?;
-        let statements = match policy.get("Statement")? {
-            Value::Array(statements) => statements.clone(),
-            one => vec![one.clone()],
-        };
-        statements.iter().map(statement).collect::<Option<_>>().map(Self)
+        read::policy(text).map(Self)
+    }
+
+    /// The text of what a key has whose maker said nothing: the account's own principals may do everything.
+    pub(super) fn of_account(account: &str) -> String {
+        serde_json::json!({
+            "Version": "2012-10-17",
+            "Id": "key-default-1",
+            "Statement": [{
+                "Sid": "Enable IAM User Permissions",
+                "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:aws:iam::{account}:root")},
+                "Action": "kms:*",
+                "Resource": "*",
+            }],
+        })
+        .to_string()
     }
 
     /// Whether a principal may do something: a denial counts more than any permission, and silence denies.
     pub(super) fn allows(&self, principal: &str, action: &str, facts: &Facts) -> bool {
         let fits = |statement: &&Statement| {
-            statement.principals.iter().any(|named| is(named, principal))
-                && statement.actions.iter().any(|named| covers(named, action)) != statement.but
+            statement.principals.iter().any(|named| named.is(principal))
+                && statement.actions.iter().any(|named| named.covers(action)) != statement.but
                 && statement.conditions.iter().all(|condition| condition.holds(facts))
         };
         let mut fitting = self.0.iter().filter(fits).peekable();
@@ -72,109 +61,16 @@ impl Policy {
     }
 }
 
-fn only(object: &Map<String, Value>, known: &[&str]) -> Option<()> {
-    object.keys().all(|key| known.contains(&key.as_str())).then_some(())
-}
-
-fn texts(value: &Value) -> Option<Vec<String>> {
-    match value {
-        Value::String(text) => Some(vec![text.clone()]),
-        Value::Array(all) => all.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
-        _ => None,
-    }
-}
-
-fn statement(value: &Value) -> Option<Statement> {
-    let object = value.as_object()?;
-    only(object, &["Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "Condition"])?;
-    let allow = match object.get("Effect")?.as_str()? {
-        "Allow" => true,
-        "Deny" => false,
-        _ => return None,
-    };
-    (object.get("Resource")? == "*").then_some(())?;
-    let principals = match object.get("Principal")? {
-        Value::String(all) if all == "*" => vec!["*".to_owned()],
-        Value::Object(named) => {
-            only(named, &["AWS"])?;
-            texts(named.get("AWS")?)?
-        }
-        _ => return None,
-    };
-    let (actions, but) = match (object.get("Action"), object.get("NotAction")) {
-        (Some(actions), None) => (texts(actions)?, false),
-        (None, Some(actions)) => (texts(actions)?, true),
-        _ => return None,
-    };
-    actions.iter().all(|action| action.starts_with("kms:")).then_some(())?;
-    let mut conditions = Vec::new();
-    for (operator, keys) in object.get("Condition").map_or(Some(&Map::new()), Value::as_object)? {
-        let operator = match operator.as_str() {
-            "StringEquals" => Operator::Equals,
-            "StringNotEquals" => Operator::NotEquals,
-            "StringEqualsIgnoreCase" => Operator::EqualsIgnoreCase,
-            "Null" => Operator::Null,
-            _ => return None,
-        };
-        for (key, values) in keys.as_object()? {
-            known(key)?;
-            conditions.push(Condition { operator, key: key.clone(), values: texts(values)? });
-        }
-    }
-    Some(Statement { allow, principals, actions, but, conditions })
-}
-
-/// The facts that a condition may be about.
-fn known(key: &str) -> Option<()> {
-    let context = key.strip_prefix("kms:EncryptionContext:").is_some_and(|name| !name.is_empty());
-    let attested = key.strip_prefix("kms:RecipientAttestation:").is_some_and(|name| {
-        let number = name.strip_prefix("PCR").and_then(|number| number.parse::<u8>().ok());
-        name == "ImageSha384" || number.is_some_and(|number| number < 32)
-    });
-    (context || attested).then_some(())
-}
-
-/// An account's root stands for every principal of the account.
-fn is(named: &str, principal: &str) -> bool {
-    let account = |arn: &str| arn.split(':').nth(4).map(str::to_owned);
-    named == "*"
-        || named == principal
-        || (named.ends_with(":root") && account(named) == account(principal))
-}
-
-fn covers(named: &str, action: &str) -> bool {
-    named.strip_suffix('*').map_or(named == action, |start| action.starts_with(start))
-}
-
-impl Condition {
-    fn holds(&self, facts: &Facts) -> bool {
-        let fact = facts.get(&self.key);
-        let any = |same: fn(&str, &str) -> bool| {
-            fact.is_some_and(|fact| self.values.iter().any(|value| same(value, fact)))
-        };
-        match self.operator {
-            Operator::Equals => any(|a, b| a == b),
-            // of what is not there nothing is equal
-            Operator::NotEquals => !any(|a, b| a == b),
-            Operator::EqualsIgnoreCase => any(str::eq_ignore_ascii_case),
-            Operator::Null => self
-                .values
-                .iter()
-                .any(|value| value.as_str() == if fact.is_none() { "true" } else { "false" }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/enclave";
     const ROOT: &str = "arn:aws:iam::111122223333:root";
 
     fn facts(pcr0: &str) -> Facts {
-        Facts::from([("kms:RecipientAttestation:PCR0".to_owned(), pcr0.to_owned())])
+        Facts::from([("kms:recipientattestation:pcr0".to_owned(), vec![pcr0.to_owned()])])
     }
 
     fn policy(statements: Value) -> Option<Policy> {
@@ -210,6 +106,10 @@ mod tests {
             ("StringEquals", "AB", false, false, false),
             ("StringEqualsIgnoreCase", "AB", true, false, false),
             ("StringNotEquals", "ab", false, true, true),
+            ("StringLike", "a*", true, false, false),
+            ("StringLike", "?d", false, true, false),
+            ("StringLike", "*", true, true, false),
+            ("Bool", "true", false, false, false),
             ("Null", "true", false, false, true),
             ("Null", "false", true, true, false),
         ] {
@@ -220,6 +120,86 @@ mod tests {
                 (good, other, absent),
                 "{operator} {value}"
             );
+        }
+    }
+
+    #[test]
+    fn a_context_is_asked_about_by_its_names_too() {
+        let key = "kms:EncryptionContextKeys";
+        let facts = |names: &[&str]| {
+            let names = names.iter().map(|&name| name.to_owned()).collect();
+            Facts::from([(key.to_ascii_lowercase(), names)])
+        };
+        for (operator, one, both, more, none) in [
+            ("ForAllValues:StringEquals", true, true, false, true),
+            ("ForAnyValue:StringEquals", true, true, true, false),
+        ] {
+            let policy = policy(json!({"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
+                "Condition": {operator: {key: ["a", "b"]}}}))
+            .unwrap();
+            let allows = |facts: &Facts| policy.allows(ROLE, "kms:Decrypt", facts);
+            let found = (
+                allows(&facts(&["a"])),
+                allows(&facts(&["b", "a"])),
+                allows(&facts(&["a", "c"])),
+                allows(&Facts::new()),
+            );
+            assert_eq!(found, (one, both, more, none), "{operator}");
+        }
+    }
+
+    #[test]
+    fn cases_of_names_are_not_told_apart_and_those_of_values_are() {
+        let facts = Facts::from([("kms:encryptioncontext:purpose".to_owned(), vec!["psk".into()])]);
+        for (action, name, value, allowed) in [
+            ("kms:Decrypt", "purpose", "psk", true),
+            ("KMS:decrypt", "Purpose", "psk", true),
+            ("kms:Decrypt", "purpose", "PSK", false),
+        ] {
+            let condition =
+                json!({"StringEquals": {format!("kms:EncryptionContext:{name}"): value}});
+            let policy = policy(
+                json!({"Effect": "Allow", "Principal": "*", "Action": action, "Resource": ["*"],
+                "Condition": condition}),
+            )
+            .unwrap();
+            assert_eq!(
+                policy.allows(ROLE, "kms:Decrypt", &facts),
+                allowed,
+                "{action} {name} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_account_is_named_by_its_root_or_its_number_and_nobody_by_half() {
+        let named = |principal: &str| {
+            policy(
+                json!({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "*", "Resource": "*"}),
+            )
+        };
+        for (principal, role, other) in [
+            (ROOT, true, false),
+            ("111122223333", true, false),
+            (ROLE, true, false),
+            ("arn:aws:iam::111122223333:role/other", false, false),
+            ("*", true, true),
+        ] {
+            let policy = named(principal).unwrap();
+            let allows = |who: &str| policy.allows(who, "kms:Decrypt", &Facts::new());
+            let found = (allows(ROLE), allows("arn:aws:iam::444455556666:role/enclave"));
+            assert_eq!(found, (role, other), "{principal}");
+        }
+        for principal in [
+            "arn:aws:iam::111122223333:role/*",
+            "arn:aws:iam::*:root",
+            "arn:aws:iam::111122223333:group/a",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:s3::111122223333:role/a",
+            "enclave",
+            "",
+        ] {
+            assert!(named(principal).is_none(), "{principal}");
         }
     }
 
@@ -235,8 +215,27 @@ mod tests {
             ("Principal", json!({"Service": "ec2.amazonaws.com"})),
             ("Action", json!("s3:Get")),
             ("Resource", json!("arn:aws:kms:eu-central-1:111122223333:key/1")),
-            ("Condition", json!({"StringLike": {"kms:RecipientAttestation:PCR0": "*"}})),
+            ("Action", json!("kms:ReEncrypt")),
+            ("Action", json!("kms:De*pt")),
+            ("Action", json!("kms:?ecrypt")),
+            ("Action", json!([])),
+            ("Sid", json!(7)),
+            ("Resource", json!(["*", "*"])),
+            ("Condition", json!([])),
+            ("Condition", json!({"StringNotLike": {"kms:RecipientAttestation:PCR0": "a"}})),
+            ("Condition", json!({"StringEqualsIfExists": {"kms:RecipientAttestation:PCR0": "a"}})),
             ("Condition", json!({"StringEquals": {"kms:RecipientAttestation:PCR32": "a"}})),
+            ("Condition", json!({"StringEquals": {"kms:RecipientAttestation:PCR01": "a"}})),
+            ("Condition", json!({"StringEquals": {"kms:RecipientAttestation:PCR+1": "a"}})),
+            ("Condition", json!({"StringEquals": {"kms:RecipientAttestation:PCR0": []}})),
+            ("Condition", json!({"StringEquals": {"kms:EncryptionContext:": "a"}})),
+            ("Condition", json!({"StringEquals": {"kms:EncryptionContext:a": "${aws:username}"}})),
+            ("Condition", json!({"StringEquals": {"kms:EncryptionContextKeys": "a"}})),
+            ("Condition", json!({"ForAllValues:StringEquals": {"kms:EncryptionContext:a": "a"}})),
+            ("Condition", json!({"ForAllValues:StringLike": {"kms:EncryptionContextKeys": "a"}})),
+            ("Condition", json!({"ForNoValue:StringEquals": {"kms:EncryptionContextKeys": "a"}})),
+            ("Condition", json!({"Null": {"kms:RecipientAttestation:PCR0": "perhaps"}})),
+            ("Condition", json!({"Bool": {"kms:RecipientAttestation:PCR0": "yes"}})),
             ("Condition", json!({"StringEquals": {"aws:SourceIp": "a"}})),
             ("Condition", json!({"StringEquals": {"kms:RecipientAttestation:PCR0": 7}})),
         ] {
@@ -245,6 +244,16 @@ mod tests {
             assert!(policy(other.clone()).is_none(), "{other}");
         }
         assert!(Policy::read("{}").is_none());
+        // a condition that stands twice: the first would be forgotten
+        let condition = r#""Condition": {"Null": {"kms:RecipientAttestation:PCR0": "false"}}"#;
+        for (conditions, known) in
+            [(condition.to_owned(), true), (format!("{condition}, {condition}"), false)]
+        {
+            let text = format!(
+                r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*", {conditions}}}}}"#
+            );
+            assert_eq!(Policy::read(&text).is_some(), known, "{text}");
+        }
         assert!(
             Policy::read(&json!({"Version": "2008-10-17", "Statement": []}).to_string()).is_none()
         );

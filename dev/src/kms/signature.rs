@@ -12,6 +12,8 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The secret half.
     pub secret_access_key: String,
+    /// What a session's requests have to show besides.
+    pub session_token: Option<String>,
 }
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";

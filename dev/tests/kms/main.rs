@@ -1,7 +1,12 @@
 //! Keys from the development KMS for the enclave's own client: released by policy on measurements, sealed for one boot,
-//! checked by what they are for.
+//! checked by what they are for. And what that KMS itself answers: to each operation, each wrong request, each document.
 
+mod command;
+mod operations;
 mod policies;
+mod recipient;
+mod requests;
+mod wire;
 mod world;
 
 use dev::kms::Fault;
@@ -71,6 +76,8 @@ fn what_kms_does_wrong_is_told_by_name() {
     assert!(matches!(ask(Fault::WrongKeyId), Err(KmsError::OtherKey)));
     let expired = ask(Fault::Expired).err().unwrap();
     assert_eq!(refusal(&expired), Some(Refusal::Other));
+    // a body without a length is none
+    assert!(matches!(ask(Fault::Pieces), Err(KmsError::Answer("a body of unknown length"))));
     // chunks are one of the forms that KMS writes
     assert_eq!(*ask(Fault::Chunks).unwrap().expose(), psk);
     assert_eq!(*ask(Fault::Slow(Duration::from_millis(300))).unwrap().expose(), psk);

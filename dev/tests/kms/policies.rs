@@ -24,6 +24,7 @@ fn every_action_that_would_go_around_the_enclave_is_denied() {
     let elsewhere =
         json!({"KeyId": key, "Plaintext": world.base64(&[7; 32]), "EncryptionContext": {"a": "b"}});
     let named = json!({"KeyId": key});
+    let elsewhere_key = json!({"CiphertextBlob": blob, "DestinationKeyId": world.place(1).arn});
     for (principal, operation, body, expected) in [
         (ROLE, "Decrypt", &decrypt, denied),
         (ROOT, "Decrypt", &decrypt, denied),
@@ -32,8 +33,8 @@ fn every_action_that_would_go_around_the_enclave_is_denied() {
         (ROLE, "Encrypt", &encrypt, denied),
         (ROOT, "Encrypt", &encrypt, "done"),
         (ROOT, "Encrypt", &elsewhere, denied),
-        (ROLE, "ReEncrypt", &named, denied),
-        (ROOT, "ReEncrypt", &named, denied),
+        (ROLE, "ReEncrypt", &elsewhere_key, denied),
+        (ROOT, "ReEncrypt", &elsewhere_key, denied),
         (ROLE, "CreateGrant", &named, denied),
         (ROOT, "CreateGrant", &named, denied),
         (ROLE, "PutKeyPolicy", &named, denied),
@@ -56,9 +57,10 @@ fn without_a_statement_what_it_denies_is_done() {
     let decrypt = json!({"KeyId": key, "CiphertextBlob": world.base64(&wrapped), "EncryptionContext": context});
     let encrypt =
         json!({"KeyId": key, "Plaintext": world.base64(&[7; 32]), "EncryptionContext": context});
+    let re_encrypt = json!({"CiphertextBlob": world.base64(&wrapped), "DestinationKeyId": key});
     for (sid, principal, operation, body, through) in [
         ("NothingUnattested", ROLE, "Decrypt", &decrypt, "done"),
-        ("NoOtherWay", ROOT, "ReEncrypt", &json!({"KeyId": key}), "UnsupportedOperationException"),
+        ("NoOtherWay", ROOT, "ReEncrypt", &re_encrypt, "UnsupportedOperationException"),
         (
             "NoOtherWay",
             ROOT,

@@ -144,7 +144,7 @@ impl World {
         server.trust(module.root().unwrap());
         let root: &'static str = Box::leak(server.root_pem().to_owned().into_boxed_str());
         let server = Arc::new(server);
-        let outside = Outside::new(server.address(), server.credentials(ROLE).unwrap());
+        let outside = Outside::new(server.address(), server.session(ROLE).unwrap());
         let roots = Box::leak(Box::new([root]));
         let world = Self { server, agreement, psks, module, roots, outside };
         for party in 0..2 {

@@ -51,5 +51,8 @@ refused("NotFoundException", kms.encrypt, KeyId=key[:-1] + "x", Plaintext=b"secr
 stranger = boto3.client("kms", aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="x")
 refused("UnrecognizedClientException", stranger.generate_random, NumberOfBytes=32)
 credentials = boto3.Session().get_credentials()
-liar = boto3.client("kms", aws_access_key_id=credentials.access_key, aws_secret_access_key="x")
+token = credentials.token
+liar = boto3.client(
+    "kms", aws_access_key_id=credentials.access_key, aws_secret_access_key="x", aws_session_token=token
+)
 refused("InvalidSignatureException", liar.generate_random, NumberOfBytes=32)

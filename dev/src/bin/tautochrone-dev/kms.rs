@@ -16,7 +16,7 @@ use std::time::Duration;
 /// `tautochrone-dev kms policy` is the command of `tautochrone`.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Where to write root.pem, and credentials with the profiles party and enclave; it must exist
+    /// Where to write root.pem, and credentials with the profiles account, party and enclave; it must exist
     #[arg(long, value_name = "FOLDER")]
     folder: PathBuf,
 
@@ -32,9 +32,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "12 DIGITS", default_value = "111122223333")]
     account: String,
 
-    /// The region
+    /// The regions; several: write it several times
     #[arg(long, value_name = "REGION", default_value = "eu-central-1")]
-    region: String,
+    region: Vec<String>,
 
     /// Do something wrong
     #[arg(long, value_enum)]
@@ -54,13 +54,16 @@ enum Misdeed {
     SwappedSecret,
     /// What is sealed comes in chunks of 16 bytes
     Chunks,
+    /// Replies come in HTTP's chunked encoding
+    Pieces,
     /// Documents are judged four hours later
     Expired,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { folder, trust, listen, account, region, fault } = arguments;
-    let kms = Kms::start(listen, account, &[region], Vec::new()).map_err(failed)?;
+    let regions: Vec<&str> = region.iter().map(String::as_str).collect();
+    let kms = Kms::start(listen, account, &regions, Vec::new()).map_err(failed)?;
     for path in trust {
         kms.trust_file(path);
     }
@@ -70,10 +73,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Misdeed::WrongKeyId => Fault::WrongKeyId,
         Misdeed::SwappedSecret => Fault::SwappedSecret,
         Misdeed::Chunks => Fault::Chunks,
+        Misdeed::Pieces => Fault::Pieces,
         Misdeed::Expired => Fault::Expired,
     }));
     let mut credentials = String::new();
-    for (profile, principal) in [("party", "user/party"), ("enclave", "role/enclave")] {
+    let profiles = [("account", "root"), ("party", "user/party"), ("enclave", "role/enclave")];
+    for (profile, principal) in profiles {
         let principal = format!("arn:aws:iam::{account}:{principal}");
         let made = kms.credentials(&principal).map_err(failed)?;
         credentials += &format!(
