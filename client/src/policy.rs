@@ -2,7 +2,7 @@
 
 use protocol::Sha384;
 use protocol::agreement::{Agreement, Party};
-use protocol::kms::{KeyPlace, Secret, context};
+use protocol::kms::{KeyPlace, KeyPurpose, context};
 use serde_json::{Map, Value, json};
 
 /// The key policy of one party, in IAM's language. `role` is the IAM role of the enclave's machine, whose credentials the
@@ -33,11 +33,11 @@ pub fn key_policy(
         })
         .collect();
     let named = |name: &str| format!("kms:EncryptionContext:{name}");
-    let of = |purpose: Secret| {
+    let of = |purpose: KeyPurpose| {
         let context = context(&agreement.digest(), &party.id(), purpose);
         context.map(|(name, value)| (named(name), Value::from(value)))
     };
-    let released = |sid: &str, action: &str, purpose: Secret| {
+    let released = |sid: &str, action: &str, purpose: KeyPurpose| {
         json!({
             "Sid": sid,
             "Effect": "Allow",
@@ -70,11 +70,11 @@ pub fn key_policy(
                 "Principal": {"AWS": root},
                 "Action": "kms:Encrypt",
                 "Resource": "*",
-                "Condition": {"StringEquals": Map::from_iter(of(Secret::Psk))},
+                "Condition": {"StringEquals": Map::from_iter(of(KeyPurpose::Psk))},
             },
-            released("ReleaseIdentity", "kms:Decrypt", Secret::Psk),
-            released("MakeLayer", "kms:GenerateDataKey", Secret::State),
-            released("OpenLayer", "kms:Decrypt", Secret::State),
+            released("ReleaseIdentity", "kms:Decrypt", KeyPurpose::Psk),
+            released("MakeLayer", "kms:GenerateDataKey", KeyPurpose::State),
+            released("OpenLayer", "kms:Decrypt", KeyPurpose::State),
             {
                 "Sid": "NothingUnattested",
                 "Effect": "Deny",

@@ -10,7 +10,7 @@ use crate::world::Connect;
 use channel::{Proof, Psk, Socket};
 use protocol::agreement::{Agreement, Authentication, Party};
 use protocol::document::Attester;
-use protocol::kms::{KeyPlace, MAX_CIPHERTEXT, Secret};
+use protocol::kms::{KeyPlace, KeyPurpose, MAX_CIPHERTEXT};
 use protocol::layers::Layer;
 use protocol::parent::Service;
 use std::io::{self, Read, Write};
@@ -100,7 +100,7 @@ pub fn provision<N: Attester, C: Connect>(
                 proofs.push(Proof::Psk(psk(kms, parent, &place, party, agreement).map_err(about)?));
             }
             let (key, wrapped) = kms
-                .data_key(&place, &party.id(), Secret::State)
+                .data_key(&place, &party.id(), KeyPurpose::State)
                 .map_err(|error| about(error.into()))?;
             layers.push(Layer { party: party.id(), wrapped, key });
         }
@@ -133,7 +133,7 @@ fn psk<N: Attester, C: Connect>(
     if wrapped.is_empty() {
         return Err(NoKey::NotWrapped);
     }
-    let secret = kms.decrypt(place, &id, Secret::Psk, &wrapped)?;
+    let secret = kms.decrypt(place, &id, KeyPurpose::Psk, &wrapped)?;
     Psk::new(*secret.expose(), &sha256, &agreement.digest(), &id).ok_or(NoKey::OtherKey)
 }
 

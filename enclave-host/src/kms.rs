@@ -185,7 +185,7 @@ impl<'a, N: Attester, C: Connect> Kms<'a, N, C> {
         &self,
         key: &KeyPlace,
         party: &Sha256,
-        purpose: kms::Secret,
+        purpose: kms::KeyPurpose,
         ciphertext: &[u8],
     ) -> Result<Secret<[u8; KEY]>, KmsError> {
         let context = kms::context(&self.agreement, party, purpose);
@@ -203,7 +203,7 @@ impl<'a, N: Attester, C: Connect> Kms<'a, N, C> {
         &self,
         key: &KeyPlace,
         party: &Sha256,
-        purpose: kms::Secret,
+        purpose: kms::KeyPurpose,
     ) -> Result<(Secret<[u8; KEY]>, Vec<u8>), KmsError> {
         let context = kms::context(&self.agreement, party, purpose);
         let document = self.document()?;

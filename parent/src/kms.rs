@@ -72,6 +72,12 @@ fn carry(mut enclave: Stream, instead: Option<&str>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::is_kms;
+    use crate::address::Enclave;
+    use protocol::parent::Service;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
 
     #[test]
     fn nothing_but_kms_is_reached() {
@@ -90,5 +96,32 @@ mod tests {
         ] {
             assert!(!is_kms(host), "{host}");
         }
+    }
+
+    #[test]
+    fn bytes_go_both_ways_and_to_no_other_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let enclave = Enclave::Unix(folder.path().to_path_buf());
+        let listener = enclave.listen(Service::Kms).unwrap();
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = server.local_addr().unwrap().to_string();
+        std::thread::spawn(move || super::serve(&listener, Some(at), Arc::default()));
+        std::thread::spawn(move || {
+            let (mut stream, _) = server.accept().unwrap();
+            let mut question = [0; 8];
+            stream.read_exact(&mut question).unwrap();
+            stream.write_all(&[&question[..], b" answered"].concat()).unwrap();
+        });
+        let ask = |host: &str| {
+            let mut stream = UnixStream::connect(folder.path().join(Service::Kms.name())).unwrap();
+            let name = [&[host.len() as u8], host.as_bytes(), b"question"].concat();
+            // one that is not heard may be closed while it is written to
+            let _ = stream.write_all(&name);
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer);
+            String::from_utf8(answer).unwrap()
+        };
+        assert_eq!(ask("kms.eu-central-1.amazonaws.com"), "question answered");
+        assert_eq!(ask("s3.eu-central-1.amazonaws.com"), "");
     }
 }

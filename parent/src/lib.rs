@@ -4,6 +4,8 @@
 //! ```text
 //! parties --TCP--> relay --vsock--> enclave --vsock--> store --> folder or S3
 //!                                           --vsock--> log   --> JSON lines, metrics
+//!                                           --vsock--> kms   --> KMS, in TLS that ends in the enclave
+//!                                           --vsock--> sign, wrapped: signatures with this machine's role, wrapped keys
 //! ```
 #![forbid(unsafe_code)]
 

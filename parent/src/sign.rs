@@ -58,8 +58,9 @@ impl Signer {
     /// See [`NotSigned`].
     pub fn sign(&self, asked: &ToSign, now: SystemTime) -> Result<Signed, NotSigned> {
         let ours = [Operation::Decrypt, Operation::GenerateDataKey];
-        if !ours.iter().any(|operation| operation.target() == asked.target) || !is_kms(&asked.host)
-        {
+        let known = ours.iter().any(|operation| operation.target() == asked.target);
+        let here = asked.host.starts_with(&format!("kms.{}.", asked.region));
+        if !known || !here || !is_kms(&asked.host) {
             return Err(NotSigned::Question);
         }
         let found = self.runtime.block_on(self.credentials.get_credential())?;
@@ -125,4 +126,92 @@ fn converse(mut stream: Stream, signer: &Signer) -> Result<(), NotSigned> {
     let answer = signer.sign(&asked, SystemTime::now())?.encode();
     let length = u16::try_from(answer.len()).map_err(|_| NotSigned::Signer)?;
     Ok(stream.write_all(&[&length.to_le_bytes(), &answer[..]].concat())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign as hmac};
+    use object_store::StaticCredentialProvider;
+    use object_store::aws::AwsCredential;
+    use protocol::{Sha256, sha256};
+
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
+    fn signer(token: &str) -> Signer {
+        let token = Some(token.to_owned()).filter(|token| !token.is_empty());
+        let credential = AwsCredential { key_id: KEY.into(), secret_key: SECRET.into(), token };
+        Signer {
+            credentials: Arc::new(StaticCredentialProvider::new(credential)),
+            runtime: Builder::new_current_thread().build().unwrap(),
+        }
+    }
+
+    fn asked() -> ToSign {
+        ToSign {
+            region: "eu-central-1".into(),
+            host: "kms.eu-central-1.amazonaws.com".into(),
+            target: Operation::Decrypt.target(),
+            body: Sha256([7; 32]),
+        }
+    }
+
+    /// 2026-11-27T18:00:00Z.
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_802_400)
+    }
+
+    /// Signature Version 4 as AWS documents it, step by step.
+    fn expected(token: &str) -> String {
+        let (line, name) = match token {
+            "" => (String::new(), ""),
+            _ => (format!("x-amz-security-token:{token}\n"), "x-amz-security-token;"),
+        };
+        let names = format!("content-type;host;x-amz-date;{name}x-amz-target");
+        let canonical = format!(
+            "POST\n/\n\ncontent-type:application/x-amz-json-1.1\nhost:kms.eu-central-1.amazonaws.com\n\
+             x-amz-date:20261127T180000Z\n{line}x-amz-target:TrentService.Decrypt\n\n{names}\n{}",
+            "07".repeat(32)
+        );
+        let scope = "20261127/eu-central-1/kms/aws4_request";
+        let canonical = sha256(canonical.as_bytes());
+        let text = format!("AWS4-HMAC-SHA256\n20261127T180000Z\n{scope}\n{canonical}");
+        let mut key = format!("AWS4{SECRET}").into_bytes();
+        for part in ["20261127", "eu-central-1", "kms", "aws4_request", &text] {
+            key = hmac(&Key::new(HMAC_SHA256, &key), part.as_bytes()).as_ref().to_vec();
+        }
+        let signature: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!(
+            "AWS4-HMAC-SHA256 Credential={KEY}/{scope}, SignedHeaders={names}, Signature={signature}"
+        )
+    }
+
+    #[test]
+    fn a_signature_is_what_aws_documents() {
+        for token in ["", "IQoJb3JpZ2luX2VjEXAMPLE+/=="] {
+            let token = token.replace('_', "");
+            let signed = signer(&token).sign(&asked(), now()).unwrap();
+            let headers = signed.headers();
+            assert_eq!(headers.first(), Some(&("x-amz-date", "20261127T180000Z")));
+            assert_eq!(headers.last(), Some(&("authorization", expected(&token).as_str())));
+            assert_eq!(headers.len(), if token.is_empty() { 2 } else { 3 });
+        }
+    }
+
+    #[test]
+    fn nothing_but_two_operations_on_a_region_s_own_kms_is_signed() {
+        let signer = signer("");
+        assert!(signer.sign(&asked(), now()).is_ok());
+        for other in [
+            ToSign { target: "TrentService.Encrypt".into(), ..asked() },
+            ToSign { target: "TrentService.PutKeyPolicy".into(), ..asked() },
+            ToSign { host: "kms.eu-west-1.amazonaws.com".into(), ..asked() },
+            ToSign { host: "s3.eu-central-1.amazonaws.com".into(), ..asked() },
+            ToSign { host: "kms.eu-central-1.example.org".into(), ..asked() },
+            ToSign { region: "eu".into(), ..asked() },
+        ] {
+            assert!(matches!(signer.sign(&other, now()), Err(NotSigned::Question)), "{other:?}");
+        }
+    }
 }

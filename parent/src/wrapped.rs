@@ -87,6 +87,8 @@ pub fn serve(listener: &Listener, wrapped: &Wrapped) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::parent::Service;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn files_are_known_by_their_party_and_none_is_too_long() {
@@ -103,5 +105,23 @@ mod tests {
         put(&"0b".repeat(32), &[]);
         assert!(matches!(read(folder.path()), Err(NoWrapped::Size(_))));
         assert!(matches!(read(&folder.path().join("none")), Err(NoWrapped::Io(_))));
+    }
+
+    #[test]
+    fn an_enclave_is_given_its_party_s_key_or_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let enclave = crate::address::Enclave::Unix(folder.path().to_path_buf());
+        let listener = enclave.listen(Service::Wrapped).unwrap();
+        let wrapped = Wrapped::from([([1; 32], vec![7; 200])]);
+        std::thread::spawn(move || serve(&listener, &wrapped));
+        for (party, expected) in [([1; 32], vec![7; 200]), ([2; 32], vec![])] {
+            let mut stream =
+                UnixStream::connect(folder.path().join(Service::Wrapped.name())).unwrap();
+            stream.write_all(&party).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            let length = (expected.len() as u16).to_le_bytes();
+            assert_eq!(answer, [&length[..], &expected].concat());
+        }
     }
 }

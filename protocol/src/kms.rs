@@ -16,32 +16,36 @@ pub const MAX_CIPHERTEXT: usize = 988;
 
 /// What a secret that KMS guards is for. One made for one purpose opens for no other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Secret {
+pub enum KeyPurpose {
     /// A party's pre-shared key.
     Psk,
     /// A boot's data key, of one layer around the state key.
     State,
 }
 
-impl Secret {
+impl KeyPurpose {
     /// Both purposes.
-    pub const ALL: [Secret; 2] = [Secret::Psk, Secret::State];
+    pub const ALL: [KeyPurpose; 2] = [KeyPurpose::Psk, KeyPurpose::State];
 
     /// Its name in the context.
     pub fn name(self) -> &'static str {
         match self {
-            Secret::Psk => "psk",
-            Secret::State => "state",
+            KeyPurpose::Psk => "psk",
+            KeyPurpose::State => "state",
         }
     }
 }
 
 /// The encryption context of a secret: names and values, sorted by name. KMS opens a ciphertext under the same one alone.
-pub fn context(agreement: &Sha384, party: &Sha256, secret: Secret) -> [(&'static str, String); 3] {
+pub fn context(
+    agreement: &Sha384,
+    party: &Sha256,
+    purpose: KeyPurpose,
+) -> [(&'static str, String); 3] {
     [
         ("tautochrone-agreement", agreement.to_string()),
         ("tautochrone-party", party.to_string()),
-        ("tautochrone-purpose", secret.name().to_owned()),
+        ("tautochrone-purpose", purpose.name().to_owned()),
     ]
 }
 

@@ -102,3 +102,36 @@ fn an_identity_of_nobody_is_not_wrapped() {
     let line = ran.failed(2);
     assert!(line.contains("belongs to no party"), "{line}");
 }
+
+#[test]
+fn of_a_dedicated_image_pcr0_and_pcr2_are_measured_by_the_party() {
+    let folder = Folder::new();
+    let pcrs = measured();
+    let text = std::fs::read_to_string(example()).unwrap();
+    let text =
+        text.replace("\"prebuilt\"", "\"dedicated\"").replace("pcr0 = ", "application_sha384 = ");
+    let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("pcr2 = ")).collect();
+    folder.file("agreement.toml", text.join("\n"));
+    let command =
+        format!("kms policy --agreement agreement.toml --party bob --pcrs pcrs.json --role {ROLE}");
+    // PCR0 and PCR2 are whatever the image with this agreement in it measures; PCR1 is agreed
+    let measured = ["ab".repeat(48), pcrs[1].clone(), "cd".repeat(48)];
+    folder.file("pcrs.json", file(&measured));
+    let ran = folder.run(&command);
+    let policy = ran.succeeded();
+    for value in &measured {
+        assert!(policy.contains(value), "{policy}");
+    }
+    assert!(!policy.contains("PCR16"), "{policy}");
+    for (number, value, part) in [
+        (1, "ab", "is it the agreed image?"),
+        (0, "00", "as in debug mode"),
+        (2, "00", "as in debug mode"),
+    ] {
+        let mut other = measured.clone();
+        other[number] = value.repeat(48);
+        folder.file("pcrs.json", file(&other));
+        let ran = folder.run(&command);
+        assert!(ran.failed(2).contains(part), "PCR{number}: {}", ran.stderr);
+    }
+}

@@ -12,7 +12,7 @@ mod world;
 use dev::kms::Fault;
 use enclave_host::keys::NoKey;
 use enclave_host::kms::{KmsError, Refusal};
-use protocol::kms::Secret;
+use protocol::kms::KeyPurpose;
 use protocol::layers::{Head, HeadRefused};
 use protocol::record::{Opener, RecordRefused};
 use protocol::{Sha384, sha256};
@@ -46,16 +46,16 @@ fn a_ciphertext_opens_for_its_party_its_purpose_and_its_key_alone() {
     let world = World::new();
     let (_, wrapped) = world.wrapped(0);
     let kms = world.kms();
-    let ask = |key: usize, party: usize, purpose: Secret| {
+    let ask = |key: usize, party: usize, purpose: KeyPurpose| {
         let party = world.agreement.terms().parties[party].id();
         refusal(&kms.decrypt(&world.place(key), &party, purpose, &wrapped).err().unwrap())
     };
     // the other key: it is not tried
-    assert_eq!(ask(1, 1, Secret::Psk), Some(Refusal::IncorrectKey));
+    assert_eq!(ask(1, 1, KeyPurpose::Psk), Some(Refusal::IncorrectKey));
     // another purpose opens nothing, since the context is another
-    assert_eq!(ask(0, 0, Secret::State), Some(Refusal::InvalidCiphertext));
+    assert_eq!(ask(0, 0, KeyPurpose::State), Some(Refusal::InvalidCiphertext));
     // another party's name is refused by the policy already
-    assert_eq!(ask(0, 1, Secret::Psk), Some(Refusal::AccessDenied));
+    assert_eq!(ask(0, 1, KeyPurpose::Psk), Some(Refusal::AccessDenied));
     for place in [0, 1, 40, 90, wrapped.len() - 1] {
         let mut changed = wrapped.clone();
         changed[place] ^= 1;
@@ -126,7 +126,7 @@ fn an_enclave_starts_with_keys_that_kms_released_and_its_state_opens_for_all_par
         let open = |&n: &usize| {
             let kms = world.kms();
             let (party, wrapped) = wrapped[n];
-            (party, kms.decrypt(&world.place(n), &party, Secret::State, wrapped).unwrap())
+            (party, kms.decrypt(&world.place(n), &party, KeyPurpose::State, wrapped).unwrap())
         };
         order.iter().map(open).collect()
     };

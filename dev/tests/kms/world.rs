@@ -198,9 +198,9 @@ impl World {
     /// The context of a party's secret as JSON.
     pub(crate) fn context(&self, party: usize, purpose: &str) -> Value {
         let purpose = if purpose == "psk" {
-            protocol::kms::Secret::Psk
+            protocol::kms::KeyPurpose::Psk
         } else {
-            protocol::kms::Secret::State
+            protocol::kms::KeyPurpose::State
         };
         let context = context(&self.agreement.digest(), &self.id(party), purpose);
         context
@@ -240,7 +240,7 @@ impl World {
         party: usize,
         wrapped: &[u8],
     ) -> Result<Secret<[u8; 32]>, KmsError> {
-        let purpose = protocol::kms::Secret::Psk;
+        let purpose = protocol::kms::KeyPurpose::Psk;
         self.kms().decrypt(&self.place(party), &self.id(party), purpose, wrapped)
     }
 

@@ -20,7 +20,7 @@ use engine::{
 use models::ImportOptions;
 use protocol::agreement::{Agreement, Authentication, KmsRoot, Party, PartyKey, Replies};
 use protocol::attestation::{Judge, Measurements, Root};
-use protocol::kms::{KeyPlace, Secret, context};
+use protocol::kms::{KeyPlace, KeyPurpose, context};
 use protocol::message::Counters;
 use protocol::{Code, sha256};
 use serde_json::{Value, json};
@@ -242,7 +242,7 @@ fn entrust(
     let policy = key_policy(agreement, party, ROLE, &expected(agreement)).unwrap_or_default();
     ask(kms, "PutKeyPolicy", &json!({"KeyId": key, "Policy": policy.to_string()}))?;
     let context: serde_json::Map<String, Value> =
-        context(&agreement.digest(), &party.id(), Secret::Psk)
+        context(&agreement.digest(), &party.id(), KeyPurpose::Psk)
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();
