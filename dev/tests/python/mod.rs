@@ -9,6 +9,10 @@ pub(crate) fn tools() -> Option<PathBuf> {
     let digest = protocol::sha256(&std::fs::read(&requirements).unwrap()).to_string();
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let venv = target.join(format!("aws-{}", &digest[..12]));
+    // tests of one process, and of several, install once: the others wait
+    std::fs::create_dir_all(&target).unwrap();
+    let lock = std::fs::File::create(target.join("aws.lock")).unwrap();
+    lock.lock().unwrap();
     if venv.join("ready").exists() {
         return Some(venv);
     }
